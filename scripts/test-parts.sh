@@ -1,0 +1,45 @@
+#!/bin/sh
+# Runs the parts of ./test, once everything is set up:  [lint|unit|process|api|browser …] [-- pytest options]
+#
+# All tests run in one pytest, so that its last lines are the summary of everything. Whatever starts
+# processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it finds.
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PWD/.venv/bin:$PATH
+unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+lint=
+isolate=
+paths=
+
+add_part() {
+    case $1 in
+        lint) lint=yes ;;
+        unit) paths="$paths tests/unit" ;;
+        process) isolate=yes; paths="$paths tests/harness tests/process" ;;
+        api) isolate=yes; paths="$paths tests/api" ;;
+        browser) isolate=yes; paths="$paths tests/browser" ;;
+        *) echo "usage: ./test [lint|unit|process|api|browser …] [-- pytest options]" >&2; exit 2 ;;
+    esac
+}
+
+[ $# -gt 0 ] && [ "$1" != -- ] || for part in lint unit process api browser; do add_part "$part"; done
+while [ $# -gt 0 ] && [ "$1" != -- ]; do add_part "$1"; shift; done
+[ $# -eq 0 ] || shift
+
+existing=
+for path in $paths; do [ ! -d "$path" ] || existing="$existing $path"; done
+
+failed=
+if [ -n "$lint" ]; then
+    ruff check || failed="$failed ruff-check"
+    ruff format --check || failed="$failed ruff-format"
+    mypy || failed="$failed mypy"
+fi
+if [ -n "$paths" ]; then
+    [ -n "$existing" ] || { echo "no tests yet in:$paths" >&2; exit 1; }
+    # shellcheck disable=SC2086 # paths are meant to be split
+    ${isolate:+python tests/harness/isolate.py} pytest $existing "$@" || failed="$failed pytest"
+fi
+[ -z "${failed#" pytest"}" ] || echo "FAILED:$failed" >&2
+[ -z "$failed" ]

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket, thin: it calls the rooms above and holds no logic."""

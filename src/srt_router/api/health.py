@@ -1,0 +1,41 @@
+"""`/api/health`: can the server do its work?"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from srt_router import __version__
+from srt_router.supervision.manager import RouteManager
+
+
+class Health(BaseModel):
+    """The answer, with 200 while the server can do its work and 503 while it cannot."""
+
+    status: str
+    """`ok` or `unavailable`."""
+    version: str
+    problems: list[str]
+    """What is wrong, in sentences; with 200, what an operator should still look at."""
+    routes: dict[str, int]
+    """How many routes have which status."""
+
+
+def health_api(manager: RouteManager) -> APIRouter:
+    """The path `/api/health`, open to everybody."""
+    api = APIRouter(prefix="/api/health", tags=["health"])
+
+    @api.get("", response_model=Health, responses={503: {"model": Health}}, summary="Can the server do its work?")
+    async def health(response: Response) -> Health:
+        able = manager.able
+        response.status_code = 200 if able else 503
+        return Health(
+            status="ok" if able else "unavailable",
+            version=__version__,
+            problems=[f"routes.json: {error}" for error in manager.file_errors],
+            routes=dict(Counter(status for status in manager.statuses())),
+        )
+
+    return api

@@ -1,0 +1,74 @@
+"""The HTTP server as one task of ours: it owns no signal and starts nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from srt_router.errors import PortTaken
+
+log = logging.getLogger("SrtRouter")
+
+_CLOSE_S = 1
+"""Seconds that open requests get at the end."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: signals belong to main."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket's address, taken before anything else is touched. Raises PortTaken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"cannot listen on {host}:{port}: {error.strerror}: stop what uses it, or set another PORT"
+        ) from error
+    return listener
+
+
+def url(listener: socket.socket) -> str:
+    """Where the server is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+async def serve_api(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests until `stop` is set."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_CLOSE_S,
+        h11_max_incomplete_event_size=65536,
+    )
+    server = _Server(config)
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    log.info("SRT Router answers at %s (API documentation: %sdocs)", url(listener), url(listener))
+    stopped = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopped.cancel()
+    await serving
+    if not stop.is_set():
+        raise RuntimeError("the HTTP server ended by itself")

@@ -1,0 +1,68 @@
+"""The server, on one screen: open, clean up, start, wait, stop. Owns the only TaskGroup."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+
+from srt_router import demo, engine_probe
+from srt_router.api.app import create_app
+from srt_router.api.server import bind, serve_api
+from srt_router.house import House, open_house
+from srt_router.log_setup import logging_to
+from srt_router.processes.crashpoint import crashpoint
+from srt_router.processes.ownership import Rules
+from srt_router.processes.spawner import Spawner, clear
+from srt_router.routes.store import RoutesFile
+from srt_router.settings import Settings
+from srt_router.supervision.manager import RouteManager
+from srt_router.system_checks import warn_about_system
+
+log = logging.getLogger("SrtRouter")
+
+
+def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
+    """Run the server until SIGTERM or SIGINT.
+
+    Raises UnsafeDirectory, AlreadyRunning, PortTaken, EngineMissing before anything was touched.
+    """
+    house = open_house(settings)
+    listener = bind(settings.host, settings.port)
+    with logging_to(settings.logs):
+        asyncio.run(_serve(settings, house, listener, demo_if_empty=demo_if_empty))
+
+
+async def _serve(settings: Settings, house: House, listener: socket.socket, *, demo_if_empty: bool) -> None:
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    async with asyncio.TaskGroup() as tasks:
+        spawner = Spawner(house.instance, house.run_dir, house.pid_files)
+        manager = RouteManager(spawner, await engine_probe.probe(), tasks)
+        try:
+            await warn_about_system()
+            await manager.cleanup(house.pid_manager, Rules(settings.cleanup_scope, house.instance.first_start))
+            crashpoint("after_cleanup")
+            clear(house.run_dir)
+            routes_file = RoutesFile(settings.data_dir)
+            await manager.apply(await asyncio.to_thread(routes_file.load), first=True)
+            if demo_if_empty:
+                await demo.add_demo_route(manager, routes_file)
+            api = tasks.create_task(serve_api(create_app(manager), listener, stop), name="api")
+            watch = tasks.create_task(_follow(manager, routes_file, stop), name="routes.json")
+            await manager.auto_start()
+            demo.tell_how_to_watch(manager)
+            await stop.wait()
+            log.info("Stopping: taking every route off air")
+            await asyncio.gather(manager.stop_all(), api, watch)
+        finally:
+            await manager.end_everything()
+    log.info("Stopped")
+
+
+async def _follow(manager: RouteManager, routes_file: RoutesFile, stop: asyncio.Event) -> None:
+    """Take hand edits of routes.json over while running."""
+    async for parsed in routes_file.changes(stop):
+        await manager.apply(parsed)

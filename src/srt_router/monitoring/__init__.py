@@ -1,0 +1,1 @@
+"""What is on air: connections, statistics, bus drops."""

@@ -1,0 +1,89 @@
+"""What the log of a process says of its connection: a pure reading of srt-live-transmit's lines.
+
+The lines are text, not contract: what is not understood is kept for people and changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Connection(StrEnum):
+    """Is a peer there?"""
+
+    UNKNOWN = "unknown"
+    WAITING = "waiting"
+    CONNECTED = "connected"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionState:
+    """The connection of one process, as its log tells it."""
+
+    connection: Connection = Connection.UNKNOWN
+    since_ms: int | None = None
+    """Milliseconds since the epoch at which the connection took this state."""
+    peer: str | None = None
+    """Address and port of the peer."""
+    connects: int = 0
+    """Connections since the route was started."""
+    rejection: str | None = None
+    """Why the last attempt was refused, where the log says so: a wrong passphrase, a version."""
+    error: str | None = None
+    """The last `ERROR:` line."""
+
+    @property
+    def connected(self) -> bool:
+        """A peer is there."""
+        return self.connection is Connection.CONNECTED
+
+
+_CONNECTED = re.compile(r"^(?:Accepted SRT (?:source|target) connection|SRT (?:source|target) connected)$")
+_DISCONNECTED = re.compile(r"^SRT (?:source|target) disconnected$")
+_UDP_RECEIVING = "UDP source receiving"
+_UDP_SILENT = "UDP source silent"
+_PEER = re.compile(
+    r"(?:PASSING request from|Connection established to|managed the connection request from): ?(\S+?:\d+)"
+)
+_REJECTED = re.compile(
+    r"(?:REJECT reported from HS processing|reject(?:ed|ion)[^:]*): *(?P<why>[A-Za-z][^\r\n]{3,120})"
+)
+_ERROR = re.compile(r"^ERROR: (.+)$")
+_ENCRYPTION = re.compile(r"Incorrect passphrase|Password required or unexpected|BADSECRET|NOSECRET")
+
+
+def read_line(state: ConnectionState, line: str, now_ms: int) -> ConnectionState:
+    """The connection after one more line of the log."""
+    if _CONNECTED.match(line) or line == _UDP_RECEIVING:
+        connects = state.connects + 1
+        return replace(
+            state,
+            connection=Connection.CONNECTED,
+            since_ms=now_ms,
+            connects=connects,
+            rejection=None,
+            error=None,
+        )
+    if _DISCONNECTED.match(line) or line == _UDP_SILENT:
+        return replace(state, connection=Connection.WAITING, since_ms=now_ms, peer=None)
+    if found := _PEER.search(line):
+        return state if state.connected else replace(state, peer=found[1])
+    if found := _ENCRYPTION.search(line):
+        return replace(state, rejection="passphrase rejected: it is not the one of the other side")
+    if found := _REJECTED.search(line):
+        return replace(state, rejection=found["why"].strip())
+    if found := _ERROR.match(line):
+        return replace(state, error=found[1])
+    return state
+
+
+def started(state: ConnectionState, now_ms: int) -> ConnectionState:
+    """The connection of a process that was just started: nobody is there yet."""
+    return replace(state, connection=Connection.WAITING, since_ms=now_ms, peer=None)
+
+
+def ended(state: ConnectionState, now_ms: int) -> ConnectionState:
+    """The connection after the process has ended."""
+    return replace(state, connection=Connection.WAITING, since_ms=now_ms, peer=None)

@@ -1,0 +1,96 @@
+"""Follows the log of every process: each line reaches its listener within milliseconds of being written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from srt_router.monitoring.inotify import Inotify
+from srt_router.monitoring.output import Tail
+
+log = logging.getLogger("RouteMonitor")
+
+_PAUSE_S = 0.05
+"""A log that is written without pause is read so often at most."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    name: str
+    number: int
+    tail: Tail
+    listener: Callable[[list[str]], None]
+    resting: bool = False
+    missed: bool = False
+
+
+class LogWatcher:
+    """One inotify instance for all logs of this server."""
+
+    def __init__(self, run_dir_fd: int) -> None:
+        self._run_dir_fd = run_dir_fd
+        self._inotify = Inotify()
+        self._by_number: dict[int, _Watched] = {}
+        self._by_name: dict[str, _Watched] = {}
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._inotify.fd, self._readable)
+
+    def follow(self, name: str, listener: Callable[[list[str]], None]) -> None:
+        """Call `listener` with each new line of the file `name` in RUN_DIR, made if it is not there yet."""
+        if name in self._by_name:
+            return
+        tail = Tail(name, self._run_dir_fd, from_end=True)
+        number = self._inotify.watch(f"/proc/self/fd/{self._run_dir_fd}/{name}")
+        watched = _Watched(name, number, tail, listener)
+        self._by_number[number] = watched
+        self._by_name[name] = watched
+
+    def unfollow(self, name: str) -> None:
+        """Follow that file no more."""
+        watched = self._by_name.pop(name, None)
+        if watched:
+            del self._by_number[watched.number]
+            self._inotify.unwatch(watched.number)
+            watched.tail.close()
+
+    def drain(self, name: str) -> None:
+        """Read that file now: its process has ended, and its last words decide what happens next."""
+        watched = self._by_name.get(name)
+        if watched:
+            self._read(watched)
+
+    def close(self) -> None:
+        """Stop following everything."""
+        self._loop.remove_reader(self._inotify.fd)
+        for name in list(self._by_name):
+            self.unfollow(name)
+        self._inotify.close()
+
+    def _readable(self) -> None:
+        for number in self._inotify.read():
+            watched = self._by_number.get(number)
+            if watched is None:
+                continue
+            if watched.resting:
+                watched.missed = True
+            else:
+                self._read(watched)
+                watched.resting = True
+                self._loop.call_later(_PAUSE_S, self._rested, watched)
+
+    def _rested(self, watched: _Watched) -> None:
+        watched.resting = False
+        if watched.missed and self._by_name.get(watched.name) is watched:
+            watched.missed = False
+            self._read(watched)
+
+    def _read(self, watched: _Watched) -> None:
+        try:
+            lines = watched.tail.lines()
+        except OSError as error:
+            log.warning("Cannot read %s: %s", watched.name, error.strerror)
+            return
+        if lines:
+            watched.listener(lines)

@@ -1,0 +1,69 @@
+"""Reading what processes write into RUN_DIR, and keeping those files from growing without end."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+
+MAX_BYTES = 1 << 20
+"""A file is emptied once it is read to its end and larger than this; O_APPEND writers go on at its start."""
+
+_READ = 1 << 18
+"""Bytes read at once at most: a log that storms must not hold the loop."""
+
+
+class Tail:
+    """Follows one file that another process appends to and that may be emptied at any time."""
+
+    def __init__(self, name: str, dir_fd: int, *, from_end: bool = False) -> None:
+        """Open (or make) the file `name`; `from_end` leaves out what stands in it already."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._fd = os.open(name, flags, 0o600, dir_fd=dir_fd)
+        self._at = os.fstat(self._fd).st_size if from_end else 0
+        self._rest = b""
+
+    def lines(self) -> list[str]:
+        """The whole lines written since the last call; a last line without its end waits for it."""
+        size = os.fstat(self._fd).st_size
+        if size < self._at:  # emptied by somebody else
+            self._at, self._rest = 0, b""
+        if size - self._at > _READ:  # too far behind: the newest lines are worth more than all of them
+            self._at, self._rest = size - _READ, b""
+        data = os.pread(self._fd, _READ, self._at)
+        self._at += len(data)
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[-65536:]
+        if self._at > MAX_BYTES and self._at >= os.fstat(self._fd).st_size:
+            os.ftruncate(self._fd, 0)
+            self._at = 0
+        return [printable(line) for line in whole if line.strip(b"\0 \r")]
+
+    def last_line(self) -> str | None:
+        """The newest whole line since the last call, or None: all that a statistics reader needs."""
+        lines = self.lines()
+        return lines[-1] if lines else None
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._fd)
+
+
+def printable(line: bytes) -> str:
+    """A line as text that no terminal or log file takes for anything but text."""
+    text = line.replace(b"\0", b"").rstrip(b"\r").decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "�" for char in text[:4096])
+
+
+class LastLines:
+    """The last lines of a log, for people."""
+
+    def __init__(self, count: int = 200) -> None:
+        self._lines: deque[str] = deque(maxlen=count)
+
+    def add(self, line: str) -> None:
+        """Remember one more line."""
+        self._lines.append(line)
+
+    def tail(self, count: int) -> list[str]:
+        """The newest `count` lines, oldest first."""
+        return list(self._lines)[-count:]

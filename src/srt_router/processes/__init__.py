@@ -1,0 +1,1 @@
+"""What a process is: /proc, identity, spawn, PID files, kill, orphans."""

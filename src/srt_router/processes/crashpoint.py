@@ -1,0 +1,42 @@
+"""Named places where a test may make the server die: each step of start, spawn, kill and cleanup has one.
+
+`SRT_ROUTER_CRASH_AT=name` (or `name:3` for the third time) kills this very process with SIGKILL there,
+as a crash would. Unset, a crash point is one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+NAMES = frozenset(
+    {
+        "after_lock",
+        "after_pid_file_scan",
+        "before_kill",
+        "after_term",
+        "after_death",
+        "after_pid_file_removed",
+        "after_sweep",
+        "after_cleanup",
+        "before_spawn",
+        "after_spawn",
+        "after_pid_file_temp",
+        "after_pid_file",
+        "after_exit_seen",
+    }
+)
+
+VARIABLE = "SRT_ROUTER_CRASH_AT"
+_name, _, _count = os.environ.get(VARIABLE, "").partition(":")
+_left = int(_count or "1") if _name else 0
+
+
+def crashpoint(name: str) -> None:
+    """Die here if a test asked for it."""
+    global _left
+    if name != _name:
+        return
+    _left -= 1
+    if _left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)

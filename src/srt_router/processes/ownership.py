@@ -1,0 +1,99 @@
+"""Whose process is it, and may it be killed: pure decisions over what /proc and the tags say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from srt_router.processes.proc import SRT_LIVE_TRANSMIT
+from srt_router.processes.tag import Tag
+
+
+class Scope(StrEnum):
+    """CLEANUP_SCOPE."""
+
+    HOST = "host"
+    """A dedicated box: every srt-live-transmit without a live owner is an orphan."""
+    OWNED = "owned"
+    """Only what carries this installation's tag is ours to end."""
+
+
+class Owner(StrEnum):
+    """Whose process it is."""
+
+    OURS = "ours"
+    LIVE_ROUTER = "liveRouter"
+    """Started by another installation whose server lives."""
+    DEAD_ROUTER = "deadRouter"
+    """Started by another installation whose server is gone."""
+    NOBODY = "nobody"
+    """No tag that counts."""
+    PROTECTED = "protected"
+    """PID 1, ourselves, an ancestor of ours, or a process inside a container of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one live process."""
+
+    pid: int
+    program: str
+    """File name of the program that runs."""
+    owner: Owner
+    tag: Tag | None
+    start_ticks: int
+    started_ms: int
+    """Milliseconds since the epoch, to about a second."""
+    leads_group: bool
+    """PID and process group are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What this server may kill at this moment."""
+
+    scope: Scope
+    first_start: bool
+    """An installation that starts for the first time has left no orphans yet: untagged ones are reported only."""
+
+
+class Judgement(StrEnum):
+    """What is to be done about a process."""
+
+    KILL = "kill"
+    REPORT = "report"
+    """It would be an orphan on any other start, or under scope `host`: tell, and leave it alone."""
+    LEAVE = "leave"
+
+
+def judge(facts: Facts, rules: Rules) -> Judgement:
+    """May this process be killed by a cleanup?"""
+    if facts.owner is Owner.OURS:
+        return Judgement.KILL
+    if facts.owner in (Owner.PROTECTED, Owner.LIVE_ROUTER) or facts.program != SRT_LIVE_TRANSMIT:
+        return Judgement.LEAVE
+    if rules.scope is Scope.OWNED or rules.first_start:
+        return Judgement.REPORT
+    return Judgement.KILL
+
+
+_START_SLACK_MS = 2_000
+"""Start times are known to about a second (btime in /proc/stat is whole seconds), the file's to a millisecond."""
+
+
+def stranger_reason(facts: Facts, written_ms: int | None) -> str | None:
+    """Why the process that a PID file names is somebody else's by now; None if it may be the one meant.
+
+    Our tag outweighs everything: it is in the process itself, the PID file is only a file.
+    """
+    if facts.owner is Owner.OURS:
+        return None
+    if facts.owner is Owner.PROTECTED:
+        return "that PID is this server, one of its parents, or inside a container"
+    if facts.owner is Owner.LIVE_ROUTER:
+        return "it belongs to another SRT Router that is running"
+    if facts.program != SRT_LIVE_TRANSMIT:
+        return f"that PID is {facts.program} now, without our tag"
+    if written_ms is None or facts.started_ms > written_ms + _START_SLACK_MS:
+        return "that process started after the file was written: the PID was reused"
+    return None

@@ -1,0 +1,115 @@
+"""The kernel's table of UDP sockets: who holds a port, who has joined a bus, what was dropped.
+
+UDP ports never conflict by themselves (srt-live-transmit sets SO_REUSEADDR), so this table is the only
+way to find a silent thief.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import struct
+from dataclasses import dataclass
+
+from srt_router.processes import proc
+
+ANY = "0.0.0.0"  # noqa: S104 - named to be compared with, not to be bound
+
+
+@dataclass(frozen=True, slots=True)
+class UdpSocket:
+    """One line of /proc/net/udp or udp6."""
+
+    address: str
+    """Local address; `0.0.0.0` or `::` for any."""
+    port: int
+    inode: int
+    drops: int
+    """Datagrams the kernel threw away because the receive buffer was full."""
+    queued: int
+    """Bytes waiting in the receive buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that holds a socket."""
+
+    pid: int
+    program: str
+    route: str | None
+    """The route in its ownership tag, if it carries one."""
+
+    def __str__(self) -> str:
+        """`srt-live-transmit (PID 4711, route route_1)`."""
+        route = f", {self.route}" if self.route else ""
+        return f"{self.program} (PID {self.pid}{route})"
+
+
+def udp_sockets() -> list[UdpSocket]:
+    """Every UDP socket of this network namespace."""
+    return _table("/proc/net/udp") + _table("/proc/net/udp6")
+
+
+def raw_udp_table() -> bytes:
+    """/proc/net/udp as it is, for `joined`."""
+    return proc.read("/proc/net/udp", 1 << 24) or b""
+
+
+def joined(table: bytes, group: str, port: int) -> int:
+    """How many sockets of the raw table are bound to a multicast group and port."""
+    return table.count(b" %08X:%04X 0" % (struct.unpack("=I", socket.inet_aton(group))[0], port))
+
+
+def holders(inode: int) -> list[Holder]:
+    """Which processes have a socket open. Walks every process: for error messages, not for a loop."""
+    target = f"socket:[{inode}]"
+    found = []
+    for pid in proc.pids():
+        if _has(pid, target):
+            environment = proc.environ(pid) or {}
+            found.append(Holder(pid, proc.program(pid) or "?", environment.get("SRT_ROUTER_ROUTE")))
+    return found
+
+
+def overlap(one: str, other: str) -> bool:
+    """Do two local addresses compete for a port? A wildcard competes with every address of its family."""
+    a, b = ipaddress.ip_address(one), ipaddress.ip_address(other)
+    if a.version != b.version:
+        return (a.version == 6 and a.is_unspecified) or (b.version == 6 and b.is_unspecified)
+    return a == b or a.is_unspecified or b.is_unspecified
+
+
+def _table(path: str) -> list[UdpSocket]:
+    lines = (proc.read(path, 1 << 24) or b"").decode("ascii", "replace").splitlines()[1:]
+    return [found for line in lines if (found := _parse(line.split()))]
+
+
+def _parse(words: list[str]) -> UdpSocket | None:
+    if len(words) < 13:
+        return None
+    address, _, port = words[1].partition(":")
+    queued = words[4].partition(":")[2]
+    return UdpSocket(_address(address), int(port, 16), int(words[9]), int(words[12]), int(queued, 16))
+
+
+def _address(text: str) -> str:
+    """Addresses stand there as 32-bit words in the machine's byte order."""
+    words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
+    packed = struct.pack(f"={len(words)}I", *words)
+    return str(ipaddress.ip_address(packed))
+
+
+def _has(pid: int, target: str) -> bool:
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)  # noqa: PTH208
+    except OSError:
+        return False
+    for name in names:
+        try:
+            if os.readlink(f"{folder}/{name}") == target:  # noqa: PTH115
+                return True
+        except OSError:
+            continue
+    return False

@@ -1,0 +1,129 @@
+"""The one way to start a process."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from srt_router.errors import SpawnFailed
+from srt_router.processes.child import Child
+from srt_router.processes.crashpoint import crashpoint
+from srt_router.processes.directories import SafeDirectory
+from srt_router.processes.instance import Instance
+from srt_router.processes.pidfiles import PidDirectory
+from srt_router.processes.spec import ProcessSpec
+from srt_router.processes.tag import Tag, new_nonce
+
+log = logging.getLogger("PidManager")
+
+LOG_SUFFIX = ".log"
+STATS_SUFFIX = ".stats"
+CONFIG_SUFFIX = ".json"
+
+
+@dataclass(slots=True)
+class Spawner:
+    """Starts processes for one installation: tag, own session, output to files, PID file.
+
+    Called from the event loop's own (main) thread only.
+    """
+
+    instance: Instance
+    run_dir: SafeDirectory
+    pid_files: PidDirectory
+    spawned: int = field(default=0, init=False)
+    """Processes started since the server started."""
+
+    def spawn(self, spec: ProcessSpec, on_exit: Callable[[Child], None]) -> Child:
+        """Start a process. Raises SpawnFailed when it cannot be started at all."""
+        crashpoint("before_spawn")
+        nonce = new_nonce()
+        tag = Tag(
+            instance=self.instance.id,
+            data_dir=self.instance.data_dir,
+            route=spec.route_id,
+            process=spec.process_type,
+            spec=spec.spec_hash,
+            nonce=nonce,
+        )
+        try:
+            if spec.config is not None and spec.config_path is not None:
+                write_config(self.run_dir, spec)
+            popen = self._popen(spec, tag)
+        except OSError as error:
+            raise SpawnFailed(f"cannot start {spec.argv[0]} for {spec.name}: {_why(error, spec)}") from error
+        crashpoint("after_spawn")
+        self.spawned += 1
+        child = Child(spec, popen, nonce)
+        try:
+            self.pid_files.write(spec.name, child.pid)
+        except OSError as error:
+            log.error("Cannot write PID file of %s (PID %d): %s", spec.name, child.pid, error.strerror)  # noqa: TRY400
+        child.watch(on_exit)
+        return child
+
+    def _popen(self, spec: ProcessSpec, tag: Tag) -> subprocess.Popen[bytes]:
+        stats = self._output(spec.name + STATS_SUFFIX)
+        try:
+            log_file = self._output(spec.name + LOG_SUFFIX)
+            try:
+                return subprocess.Popen(
+                    spec.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stats,
+                    stderr=log_file,
+                    env=tag.environment(),
+                    cwd="/",
+                    start_new_session=True,
+                    restore_signals=False,
+                    close_fds=False,  # every descriptor of ours is close-on-exec; see docs/decisions
+                )
+            finally:
+                os.close(log_file)
+        finally:
+            os.close(stats)
+
+    def _output(self, name: str) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(name, flags, 0o600, dir_fd=self.run_dir.fd)
+
+
+def write_config(run_dir: SafeDirectory, spec: ProcessSpec) -> None:
+    """Put the text of `spec.config` into its file, atomically: a reader sees the old text or the new."""
+    assert spec.config is not None  # noqa: S101 - the caller looked
+    name = spec.name + CONFIG_SUFFIX
+    temp = f".{name}.{time.monotonic_ns()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(temp, flags, 0o600, dir_fd=run_dir.fd)
+    try:
+        os.write(fd, spec.config.encode())
+    finally:
+        os.close(fd)
+    os.rename(temp, name, src_dir_fd=run_dir.fd, dst_dir_fd=run_dir.fd)
+
+
+def remove_output(run_dir: SafeDirectory, spec: ProcessSpec) -> None:
+    """Remove the files of a process that is gone for good."""
+    for suffix in (LOG_SUFFIX, STATS_SUFFIX, CONFIG_SUFFIX):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(spec.name + suffix, dir_fd=run_dir.fd)
+
+
+def clear(run_dir: SafeDirectory) -> None:
+    """Remove what the processes of a former server left in RUN_DIR; none of them may be alive."""
+    for name in os.listdir(run_dir.fd):  # noqa: PTH208 - through the descriptor
+        if name.endswith((LOG_SUFFIX, STATS_SUFFIX, CONFIG_SUFFIX, ".tmp")):
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                os.unlink(name, dir_fd=run_dir.fd)
+
+
+def _why(error: OSError, spec: ProcessSpec) -> str:
+    if error.errno == errno.ENOENT:
+        return f"no program {spec.argv[0]} in PATH (apt install srt-tools ffmpeg)"
+    return error.strerror or str(error)

@@ -1,0 +1,66 @@
+"""What a process should be: one media process as the plan of a route demands it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Peer(StrEnum):
+    """How a process meets its peer, which decides what its end means."""
+
+    LISTENER = "listener"
+    """An SRT listener: it waits, serves one client at a time and listens again. It never ends by itself."""
+    CALLER = "caller"
+    """An SRT caller: it ends (exit status 0) when its peer does not answer or leaves; that is waiting."""
+    RENDEZVOUS = "rendezvous"
+    """Both sides call each other; ends as a caller does."""
+    NONE = "none"
+    """No SRT connection of its own (udpDuplicator, ffmpeg between two buses)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One end of a route that a process carries: its source, or one of its destinations."""
+
+    kind: str
+    """`source`, `transcode`, `destination` or `testSource`."""
+    index: int = 0
+    """Position in the route's list of destinations; 0 for the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """One process of a route: everything needed to start it, and nothing that was started yet.
+
+    Two specs with the same `spec_hash` are the same process to supervision: no restart is needed to
+    get from one to the other. What may change while the process runs stands in `config`, not in `argv`.
+    """
+
+    route_id: str
+    process_type: str
+    """`srt`, `srtOut:6000`, `srtOut:6000.2`, `ffmpeg`, `udpDuplicator`, `udpDuplicator.2`, `testSource`."""
+    argv: tuple[str, ...]
+    """The command line; argv[0] is looked up in PATH unless it holds a slash."""
+    legs: tuple[Leg, ...]
+    """Which ends of the route it carries."""
+    peer: Peer = Peer.NONE
+    joins: tuple[str, int] | None = None
+    """The bus (group, port) that it must have joined before the process that feeds the bus may start."""
+    config_path: str | None = None
+    """A file that the process reads at its start and again whenever it is replaced."""
+    config: str | None = None
+    """The text that `config_path` should hold."""
+
+    @property
+    def name(self) -> str:
+        """`{route_id}_{process_type}`: the stem of its PID file, statistics and log files."""
+        return f"{self.route_id}_{self.process_type}"
+
+    @property
+    def spec_hash(self) -> str:
+        """A hash of the command line that the route demands (SRT_ROUTER_SPEC)."""
+        text = json.dumps(self.argv, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,64 @@
+"""The ownership tag: what the environment of a process says of who started it, and for what."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+INSTANCE = "SRT_ROUTER_INSTANCE"
+ROUTE = "SRT_ROUTER_ROUTE"
+PROCESS = "SRT_ROUTER_PROCESS"
+SPEC = "SRT_ROUTER_SPEC"
+NONCE = "SRT_ROUTER_NONCE"
+DATA_DIR = "SRT_ROUTER_DATA_DIR"
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "FONTCONFIG_PATH")
+"""What a child needs of our own environment. Nothing else is passed on: it may hold secrets
+(SRT_ROUTER_ADMIN_PASSWORD), and every local process of our user can read a child's environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """The tag of one process. It counts only on a process of our own user (see orphans)."""
+
+    instance: str
+    """UUID of the installation, kept in its DATA_DIR."""
+    data_dir: str
+    """DATA_DIR of that installation: whoever wants to know whether it lives looks for its lock there."""
+    route: str = ""
+    process: str = ""
+    spec: str = ""
+    nonce: str = ""
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment for a child that carries this tag."""
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        return kept | {
+            INSTANCE: self.instance,
+            DATA_DIR: self.data_dir,
+            ROUTE: self.route,
+            PROCESS: self.process,
+            SPEC: self.spec,
+            NONCE: self.nonce,
+        }
+
+
+def read_tag(environment: Mapping[str, str]) -> Tag | None:
+    """The tag in an environment, or None. The server itself carries none: it is told by its lock."""
+    if not environment.get(INSTANCE) or NONCE not in environment:
+        return None
+    return Tag(
+        instance=environment[INSTANCE],
+        data_dir=environment.get(DATA_DIR, ""),
+        route=environment.get(ROUTE, ""),
+        process=environment.get(PROCESS, ""),
+        spec=environment.get(SPEC, ""),
+        nonce=environment[NONCE],
+    )
+
+
+def new_nonce() -> str:
+    """A fresh nonce: start times repeat under fast PID reuse, nonces do not."""
+    return secrets.token_hex(8)

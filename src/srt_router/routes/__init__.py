@@ -1,0 +1,1 @@
+"""What a route is: model, validation, routes.json, plan."""

@@ -1,0 +1,1 @@
+"""Keeping what runs equal to what should run."""

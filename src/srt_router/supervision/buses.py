@@ -1,0 +1,63 @@
+"""Which bus belongs to which route, and when its receivers have joined it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from srt_router.processes import sockets
+from srt_router.routes.bus import Bus, allocate
+
+_LOOK_S = 0.005
+
+
+@dataclass(slots=True)
+class BusBook:
+    """The buses of this server. A route keeps its bus while the server lives, unless somebody else took it."""
+
+    instance: str
+    _buses: dict[str, Bus] = field(default_factory=dict)
+
+    def assign(self, route_id: str, occupied: frozenset[tuple[str, int]]) -> Bus:
+        """The bus of a route that is about to start; `occupied` is what the kernel's table shows in use."""
+        known = self._buses.get(route_id)
+        if known and (known.group, known.port) not in occupied:
+            return known
+        taken = frozenset(bus for owner, bus in self._buses.items() if owner != route_id)
+        bus = allocate(self.instance, f"{route_id}/A", taken, occupied)
+        self._buses[route_id] = bus
+        return bus
+
+    def forget(self, route_id: str) -> None:
+        """The route is gone."""
+        self._buses.pop(route_id, None)
+
+
+class JoinWatch:
+    """Waits until the receivers of a bus have joined it. One look at the kernel's table serves all who wait."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Future[None], tuple[Bus, int]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def wait(self, bus: Bus, count: int, timeout_s: float) -> bool:
+        """True once `count` sockets are bound to the bus, False when that took too long."""
+        seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[seen] = (bus, count)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._look(), name="join watch")
+        try:
+            await asyncio.wait_for(seen, timeout_s)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.pop(seen, None)
+        return True
+
+    async def _look(self) -> None:
+        while self._waiting:
+            table = await asyncio.to_thread(sockets.raw_udp_table)
+            for seen, (bus, count) in list(self._waiting.items()):
+                if not seen.done() and sockets.joined(table, bus.group, bus.port) >= count:
+                    seen.set_result(None)
+            await asyncio.sleep(_LOOK_S)

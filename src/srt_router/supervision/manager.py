@@ -1,0 +1,189 @@
+"""All routes of this server: one owner each, kept equal to routes.json and to what operators ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from srt_router.errors import RouteNotFound, StartRefused
+from srt_router.monitoring.log_watcher import LogWatcher
+from srt_router.monitoring.statistics import StatisticsReader
+from srt_router.processes.cleanup import CleanupResult, PidManager, left_alone
+from srt_router.processes.ending import end_all
+from srt_router.processes.ownership import Rules
+from srt_router.processes.spawner import STATS_SUFFIX, Spawner
+from srt_router.routes.document import Parsed
+from srt_router.routes.engine import Engine
+from srt_router.routes.errors import FieldError
+from srt_router.routes.model import Route
+from srt_router.supervision.buses import BusBook
+from srt_router.supervision.checks import PortTable
+from srt_router.supervision.route_owner import RouteOwner
+from srt_router.supervision.route_state import RouteStatus
+from srt_router.supervision.services import Services
+from srt_router.supervision.views import RouteView, StatsView, route_view
+
+log = logging.getLogger("RouteManager")
+
+_STATS_S = 1.0
+
+
+class RouteManager:
+    """Owns the owners. Everything here runs on the event loop."""
+
+    def __init__(self, spawner: Spawner, engine: Engine, tasks: asyncio.TaskGroup) -> None:
+        self.file_errors: tuple[FieldError, ...] = ()
+        """What is wrong with routes.json at the moment; empty when nothing is."""
+        self._owners: dict[str, RouteOwner] = {}
+        self._listeners: list[Callable[[str], None]] = []
+        self._run_dir_fd = spawner.run_dir.fd
+        self._statistics = StatisticsReader(self._run_dir_fd)
+        self._services = Services(
+            spawner=spawner,
+            logs=LogWatcher(self._run_dir_fd),
+            buses=BusBook(spawner.instance.id),
+            engine=engine,
+            tasks=tasks,
+            announce=self._announce,
+        )
+        self._statistics_task = tasks.create_task(self._read_statistics(), name="statistics")
+
+    # Routes as configured
+
+    async def apply(self, parsed: Parsed, *, first: bool = False) -> None:
+        """Take a newly read routes.json over.
+
+        At the start of the server every valid route counts. Later a file with any error changes nothing:
+        what was on air stays on air, as it was.
+        """
+        self.file_errors = parsed.errors
+        for error in parsed.errors:
+            log.error("routes.json: %s", error)
+        if parsed.errors and not first:
+            log.error("routes.json is not taken over until this is mended; everything stays as it was")
+            return
+        wanted = {route.id: route for route in parsed.routes}
+        gone = [self._owners.pop(route_id) for route_id in list(self._owners) if route_id not in wanted]
+        await asyncio.gather(*(self._remove(owner) for owner in gone))
+        added = []
+        for route in wanted.values():
+            owner = self._owners.get(route.id)
+            if owner is None:
+                added.append(self._add(route))
+            elif owner.route != route:
+                log.info("Route %s was changed in routes.json", route.id)
+                await owner.change(route)
+        if not first:
+            await self.auto_start(added)
+
+    def _add(self, route: Route) -> RouteOwner:
+        owner = self._owners[route.id] = RouteOwner(route, self._services)
+        self._announce(route.id)
+        return owner
+
+    async def _remove(self, owner: RouteOwner) -> None:
+        log.info("Route %s was removed", owner.route.id)
+        await owner.close()
+        self._services.buses.forget(owner.route.id)
+        self._announce(owner.route.id)
+
+    # What operators ask for
+
+    async def start(self, route_id: str) -> None:
+        """Put a route on air. Raises RouteNotFound, StartRefused."""
+        await self._owner(route_id).start()
+
+    async def stop(self, route_id: str) -> None:
+        """Take a route off air; returns when its processes are dead. Raises RouteNotFound."""
+        await self._owner(route_id).stop()
+
+    async def restart(self, route_id: str) -> None:
+        """Stop and start a route. Raises RouteNotFound, StartRefused."""
+        await self._owner(route_id).restart()
+
+    async def auto_start(self, owners: Iterable[RouteOwner] | None = None) -> None:
+        """Start the routes with `autoStart`; one that is refused is looked at again until it can start."""
+        chosen = [owner for owner in owners or self._owners.values() if owner.route.auto_start]
+        if not chosen:
+            return
+        table = await asyncio.to_thread(PortTable.look)
+        starts = (owner.start(table, keep_trying=True) for owner in chosen)
+        for answer in await asyncio.gather(*starts, return_exceptions=True):
+            if isinstance(answer, BaseException) and not isinstance(answer, StartRefused):
+                raise answer
+
+    async def stop_all(self) -> None:
+        """Take every route off air, all at once."""
+        await asyncio.gather(*(owner.close() for owner in self._owners.values()))
+        self._statistics_task.cancel()
+        self._services.logs.close()
+
+    async def end_everything(self) -> None:
+        """End every process without its owner's help: for a server whose own tasks have crashed."""
+        records = (record for owner in self._owners.values() for record in owner.processes.values())
+        await end_all([record.child for record in records if record.child])
+
+    async def cleanup(self, pid_manager: PidManager, rules: Rules) -> CleanupResult:
+        """End every orphan; the processes of routes on air are no orphans."""
+        log.info("Cleaning up orphaned processes...")
+        result = await pid_manager.cleanup_orphans(rules, self.pids())
+        if result.reported:
+            log.warning(left_alone(result.reported, rules))
+        log.info("Orphan cleanup: %d processes killed, %d errors", len(result.killed), len(result.errors))
+        return result
+
+    # What there is
+
+    def configured(self) -> list[Route]:
+        """Every route as it is configured, in the order of routes.json."""
+        return [owner.route for owner in self._owners.values()]
+
+    def routes(self) -> list[RouteView]:
+        """Every route, in the order of routes.json."""
+        return [route_view(owner) for owner in self._owners.values()]
+
+    def statuses(self) -> list[RouteStatus]:
+        """The status of every route."""
+        return [owner.status for owner in self._owners.values()]
+
+    @property
+    def able(self) -> bool:
+        """False when routes.json held nothing that could be used: there is nothing to keep on air."""
+        return bool(self._owners) or not self.file_errors
+
+    def route(self, route_id: str) -> RouteView:
+        """One route. Raises RouteNotFound."""
+        return route_view(self._owner(route_id))
+
+    def stats(self, route_id: str) -> list[StatsView]:
+        """The newest statistics of each process of a route. Raises RouteNotFound."""
+        records = self._owner(route_id).processes.values()
+        return [StatsView(r.spec.process_type, self._statistics.sample(r.spec.name + STATS_SUFFIX)) for r in records]
+
+    def pids(self) -> frozenset[int]:
+        """The PIDs of every live process of every route."""
+        records = (record for owner in self._owners.values() for record in owner.processes.values())
+        return frozenset(record.pid for record in records if record.pid)
+
+    def subscribe(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with a route's id whenever something about it has changed."""
+        self._listeners.append(listener)
+
+    def _owner(self, route_id: str) -> RouteOwner:
+        owner = self._owners.get(route_id)
+        if owner is None:
+            raise RouteNotFound(f"there is no route {route_id}")
+        return owner
+
+    def _announce(self, route_id: str) -> None:
+        for listener in self._listeners:
+            listener(route_id)
+
+    async def _read_statistics(self) -> None:
+        while True:
+            records = (record for owner in self._owners.values() for record in owner.processes.values())
+            names = {record.spec.name + STATS_SUFFIX for record in records}
+            self._statistics.read(names, time.time_ns() // 1_000_000)
+            await asyncio.sleep(_STATS_S)

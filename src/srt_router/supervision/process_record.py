@@ -1,0 +1,97 @@
+"""What the owner of a route remembers of each of its processes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+from srt_router.monitoring import connections
+from srt_router.monitoring.connections import Connection, ConnectionState
+from srt_router.monitoring.output import LastLines
+from srt_router.processes.child import Child, Exit
+from srt_router.processes.spec import Peer, ProcessSpec
+from srt_router.redaction import redact
+from srt_router.supervision.process_state import Phase, ProcessState
+from srt_router.supervision.restart import Outcome, outcome
+from srt_router.supervision.route_state import ProcessView
+
+_FEEDING = ("source", "transcode")
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch, for display and storage."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class ProcessRecord:
+    """One process of a route: what it should be, what it is, and how it fared."""
+
+    spec: ProcessSpec
+    state: ProcessState = ProcessState()
+    child: Child | None = None
+    connection: ConnectionState = ConnectionState()
+    log: LastLines = field(default_factory=LastLines)
+    ever_up: bool = False
+    connected_this_life: bool = False
+    last_exit: Exit | None = None
+    last_exit_ms: int | None = None
+    last_exit_asked: bool = False
+    """The last end was ordered by us."""
+    error: str | None = None
+    """Why it cannot be started, or ended."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its PID while it lives."""
+        return self.child.pid if self.child else None
+
+    @property
+    def feeds(self) -> bool:
+        """Without it nothing of the route is on air."""
+        return any(leg.kind in _FEEDING for leg in self.spec.legs)
+
+    def view(self) -> ProcessView:
+        """What decides the status of the route."""
+        return ProcessView(
+            self.feeds, self.state.phase, self.connection.connection, self.state.last_outcome, self.ever_up
+        )
+
+    def started(self, child: Child) -> None:
+        """It lives."""
+        self.child = child
+        self.ever_up = True
+        self.connected_this_life = False
+        self.error = None
+        if self.spec.peer is Peer.NONE and not self._has_udp_source():
+            self.connection = replace(self.connection, connection=Connection.UNKNOWN, since_ms=now_ms())
+        else:
+            self.connection = connections.started(self.connection, now_ms())
+
+    def read_log(self, lines: list[str], secrets: frozenset[str]) -> bool:
+        """Take new log lines in; True when they changed the connection."""
+        before = self.connection
+        for line in lines:
+            self.log.add(redact(line, secrets))
+            self.connection = connections.read_line(self.connection, line, now_ms())
+            self.connected_this_life = self.connected_this_life or self.connection.connected
+        if self.connection.error:
+            self.connection = replace(self.connection, error=redact(self.connection.error, secrets))
+        return self.connection != before
+
+    def ended(self, end: Exit) -> Outcome:
+        """It is dead; the answer says what that means if nobody asked for it."""
+        self.child = None
+        self.last_exit, self.last_exit_ms = end, now_ms()
+        self.last_exit_asked = not self.state.wanted or self.state.phase is Phase.ENDING
+        why = outcome(
+            self.spec.peer,
+            end,
+            connected=self.connected_this_life,
+            rejected=self.connection.rejection is not None,
+        )
+        self.connection = connections.ended(self.connection, now_ms())
+        return why
+
+    def _has_udp_source(self) -> bool:
+        return any(leg.kind == "source" for leg in self.spec.legs)

@@ -1,0 +1,31 @@
+"""What every owner of a route shares with all others."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from srt_router.monitoring.log_watcher import LogWatcher
+from srt_router.processes.spawner import Spawner
+from srt_router.routes.engine import Engine
+from srt_router.supervision.buses import BusBook, JoinWatch
+from srt_router.supervision.spawn_gate import SpawnGate
+
+
+@dataclass(slots=True)
+class Services:
+    """Made once by the manager."""
+
+    spawner: Spawner
+    logs: LogWatcher
+    buses: BusBook
+    engine: Engine
+    tasks: asyncio.TaskGroup
+    """Owns every task of the manager: one that crashes ends the server, visibly."""
+    announce: Callable[[str], None]
+    """Something about this route has changed."""
+    gate: SpawnGate = field(default_factory=SpawnGate)
+    joins: JoinWatch = field(default_factory=JoinWatch)
+    jitter: Callable[[], float] = random.random

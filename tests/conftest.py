@@ -1,0 +1,48 @@
+"""For all tests: asyncio as the event loop, and no process outside the namespaces that contain it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.isolate import is_isolated
+
+TESTS = Path(__file__).parent
+START_PROCESSES = ("process", "api", "browser", "harness")
+MEDIA = ("srt-live-transmit", "ffmpeg")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The product runs on asyncio, so its tests do."""
+    return "asyncio"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse to run what starts and kills processes where it could hit somebody else's."""
+    part = item.path.relative_to(TESTS).parts[0]
+    if part in START_PROCESSES and not is_isolated():
+        pytest.fail(
+            "this test starts and kills processes, so it runs in namespaces of its own only: "
+            f"./test {'process' if part == 'harness' else part} -- -k {item.name}",
+            pytrace=False,
+        )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """After all tests no media process may be left: a test that leaks one hides that the product does."""
+    yield
+    if is_isolated() and "PYTEST_XDIST_WORKER" not in os.environ:
+        left = sorted(name for name in map(_program, Path("/proc").glob("[0-9]*")) if name in MEDIA)
+        assert not left, f"still running after the last test: {', '.join(left)}"
+
+
+def _program(process: Path) -> str:
+    try:
+        return (process / "exe").readlink().name
+    except OSError:  # it has just ended, or is a zombie
+        return ""

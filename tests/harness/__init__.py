@@ -1,0 +1,1 @@
+"""What the tests stand on: isolation from the machine, and waiting without sleeping."""
