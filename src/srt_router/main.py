@@ -9,14 +9,16 @@ import socket
 
 from srt_router import demo, engine_probe
 from srt_router.api.app import create_app
-from srt_router.api.server import bind, serve_api
+from srt_router.api.server import bind, serve_api, url
 from srt_router.house import House, open_house
 from srt_router.log_setup import logging_to
 from srt_router.processes.crashpoint import crashpoint
 from srt_router.processes.ownership import Rules
+from srt_router.processes.server_file import remove_server_file, write_server_file
 from srt_router.processes.spawner import Spawner, clear
 from srt_router.routes.store import RoutesFile
 from srt_router.settings import Settings
+from srt_router.supervision.housekeeping import Housekeeping
 from srt_router.supervision.manager import RouteManager
 from srt_router.system_checks import warn_about_system
 
@@ -43,14 +45,17 @@ async def _serve(settings: Settings, house: House, listener: socket.socket, *, d
         manager = RouteManager(spawner, await engine_probe.probe(), tasks)
         try:
             await warn_about_system()
-            await manager.cleanup(house.pid_manager, Rules(settings.cleanup_scope, house.instance.first_start))
+            rules = Rules(settings.cleanup_scope, house.instance.first_start)
+            await manager.cleanup(house.pid_manager, rules)
             crashpoint("after_cleanup")
             clear(house.run_dir)
+            write_server_file(house.run_dir, url(listener))
             routes_file = RoutesFile(settings.data_dir)
             await manager.apply(await asyncio.to_thread(routes_file.load), first=True)
             if demo_if_empty:
                 await demo.add_demo_route(manager, routes_file)
-            api = tasks.create_task(serve_api(create_app(manager), listener, stop), name="api")
+            app = create_app(manager, Housekeeping(manager, house.pid_manager, rules))
+            api = tasks.create_task(serve_api(app, listener, stop), name="api")
             watch = tasks.create_task(_follow(manager, routes_file, stop), name="routes.json")
             await manager.auto_start()
             demo.tell_how_to_watch(manager)
@@ -58,6 +63,7 @@ async def _serve(settings: Settings, house: House, listener: socket.socket, *, d
             log.info("Stopping: taking every route off air")
             await asyncio.gather(manager.stop_all(), api, watch)
         finally:
+            remove_server_file(house.run_dir)
             await manager.end_everything()
     log.info("Stopped")
 

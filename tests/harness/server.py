@@ -28,6 +28,8 @@ class Server:
         self.run_dir = folder / "run"
         self.log_file = folder / "server.log"
         self._settings = settings
+        self.module = ["-m", "srt_router", "serve"]
+        """What Python runs."""
         self.api = httpx.Client(timeout=30)
         self.process: subprocess.Popen[bytes] | None = None
         self.data_dir.mkdir(parents=True)
@@ -66,6 +68,8 @@ class Server:
 
     def launch(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         """Start the server and wait for nothing."""
+        self.api.close()
+        self.api = httpx.Client(timeout=30)
         settings = {
             "DATA_DIR": str(self.data_dir),
             "PID_DIR": str(self.pid_dir),
@@ -76,7 +80,7 @@ class Server:
         own = {f"SRT_ROUTER_{key}": value for key, value in settings.items()}
         with self.log_file.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "srt_router", "serve", *arguments],
+                [sys.executable, *self.module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -86,12 +90,14 @@ class Server:
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """Ask the server to stop; the answer is its exit status."""
         assert self.process is not None
+        self.api.close()
         self.process.send_signal(signum)
         return self.process.wait(20)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would."""
         assert self.process is not None
+        self.api.close()
         self.process.kill()
         self.process.wait(20)
 

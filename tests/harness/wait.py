@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
@@ -25,14 +25,16 @@ def until(condition: Callable[[], T], timeout_s: float = 20, what: str = "") -> 
         time.sleep(PAUSE_S)
 
 
-async def until_async(
-    condition: Callable[[], T | Awaitable[T]], timeout_s: float = 20, what: str = ""
-) -> T:
+@overload
+async def until_async(condition: Callable[[], Awaitable[T]], timeout_s: float = 20, what: str = "") -> T: ...
+@overload
+async def until_async(condition: Callable[[], T], timeout_s: float = 20, what: str = "") -> T: ...
+async def until_async(condition: Callable[[], object], timeout_s: float = 20, what: str = "") -> object:
     """`until` on the event loop; `condition` may be a coroutine function."""
     deadline = time.monotonic() + timeout_s
     while True:
         result = condition()
-        value: T = await result if inspect.isawaitable(result) else result
+        value = await result if inspect.isawaitable(result) else result
         if value:
             return value
         if time.monotonic() >= deadline:

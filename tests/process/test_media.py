@@ -16,7 +16,7 @@ from tests.media.transport_stream import DATAGRAM_BYTES, check, compare
 
 SECONDS = 2
 PORT = 20_000 + 100 * int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "0")))
-PASSPHRASE = "correct-horse-42"  # noqa: S105  made up
+PASSPHRASE = "correct-horse-42"
 ENCRYPTED = {"passphrase": PASSPHRASE, "pbkeylen": 32, "stream_id": "live/#paris"}
 
 

@@ -175,24 +175,34 @@ def test_nothing_usable_is_said_by_health(tmp_path: Path) -> None:
         assert server.api.get("/api/health").status_code == 200
 
 
-def test_a_taken_port_names_its_holder_and_is_retried(tmp_path: Path) -> None:
-    taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    taken.bind(("0.0.0.0", 4000))
-    with Server(tmp_path, [route(1, listener(4000)), route(2, listener(4100))]) as server:
-        server.until_status("route_2", "waiting")
-        found = server.until_status("route_1", "failed")
-        assert "source.port: UDP port 4000 is taken by python3" in found["reasons"][0] or "PID" in found["reasons"][0]
-        assert str(os.getpid()) in found["reasons"][0]
-        server.post("/api/routes/route_1/stop")
-        refused = server.post("/api/routes/route_1/start")
-        assert refused.status_code == 409
-        assert refused.headers["content-type"] == "application/problem+json"
-        assert refused.json()["code"] == "startRefused"
-        assert str(os.getpid()) in refused.json()["detail"]
-        assert server.route("route_1")["status"] == "stopped"
-        taken.close()
-        assert server.post("/api/routes/route_1/start").status_code == 200
-        server.until_status("route_1", "waiting")
+def test_a_taken_port_names_its_holder(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("0.0.0.0", 4000))
+        with Server(tmp_path, [route(1, listener(4000)), route(2, listener(4100))]) as server:
+            server.until_status("route_2", "waiting")
+            found = server.until_status("route_1", "failed")
+            assert "source.port: UDP port 4000 is taken by" in found["reasons"][0]
+            assert f"PID {os.getpid()}" in found["reasons"][0]
+            server.post("/api/routes/route_1/stop")
+            refused = server.post("/api/routes/route_1/start")
+            assert refused.status_code == 409
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert refused.json()["code"] == "startRefused"
+            assert f"PID {os.getpid()}" in refused.json()["detail"]
+            assert server.route("route_1")["status"] == "stopped"
+            taken.close()
+            assert server.post("/api/routes/route_1/start").status_code == 200
+            server.until_status("route_1", "waiting")
+
+
+def test_a_route_refused_at_the_start_comes_on_air_by_itself(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 5000))
+        with Server(tmp_path, [route(1, udp(5000), listener(4001))]) as server:
+            server.until_status("route_1", "failed")
+            assert not media()
+            taken.close()
+            server.until_status("route_1", "waiting")
 
 
 def test_a_missing_program_is_named(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from srt_router import __version__
 from srt_router.api import problems
 from srt_router.api.border import Border
 from srt_router.api.health import health_api
+from srt_router.api.processes import processes_api
 from srt_router.api.routes import routes_api
+from srt_router.supervision.housekeeping import Housekeeping
 from srt_router.supervision.manager import RouteManager
 
 
-def create_app(manager: RouteManager) -> FastAPI:
+def create_app(manager: RouteManager, housekeeping: Housekeeping) -> FastAPI:
     """The application for one manager. Every page it serves works without the internet."""
     app = FastAPI(
         title="SRT Router",
@@ -26,6 +28,7 @@ def create_app(manager: RouteManager) -> FastAPI:
     patch_fastapi(app, docs_url="/docs", redirect_from_root_to_docs=False)
     app.include_router(health_api(manager))
     app.include_router(routes_api(manager))
+    app.include_router(processes_api(housekeeping))
 
     @app.get("/", include_in_schema=False)
     async def console() -> RedirectResponse:

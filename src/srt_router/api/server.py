@@ -9,6 +9,9 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
+import uvicorn.lifespan.off
+import uvicorn.protocols.http.auto
+import uvicorn.protocols.websockets.auto  # all imported here, not by uvicorn later, on the running loop
 from fastapi import FastAPI
 
 from srt_router.errors import PortTaken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +10,11 @@ from typing import Annotated
 import typer
 
 from srt_router import __version__
+from srt_router.cli.cleanup import cleanup
+from srt_router.cli.doctor import doctor
+from srt_router.cli.options import ConfigOption, read_settings
+from srt_router.cli.ps import ps
 from srt_router.errors import SrtRouterError
-from srt_router.settings import Settings, load_settings
 
 app = typer.Typer(
     name="srt-router",
@@ -21,14 +24,16 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="TOML file with settings; SRT_ROUTER_<KEY> in the environment wins."),
-]
+app.command("cleanup")(cleanup)
+app.command("ps")(ps)
+app.command("doctor")(doctor)
 
 
 def main() -> None:
     """Entry point: exit status 0 done, 1 failed, 2 usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 is no reason to fail
     try:
         app()
     except SrtRouterError as error:
@@ -67,11 +72,7 @@ def demo(config: ConfigOption = None) -> None:
 
 
 def _serve(config: Path | None, *, demo_if_empty: bool) -> None:
-    settings = _settings(config)
+    settings = read_settings(config)
     from srt_router import main as server
 
     server.serve(settings, demo_if_empty=demo_if_empty)
-
-
-def _settings(config: Path | None) -> Settings:
-    return load_settings(config, os.environ)

@@ -10,8 +10,10 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from srt_router.processes.crashpoint import crashpoint
+from srt_router.processes.loop_share import LoopShare
 from srt_router.processes.spec import ProcessSpec
 
 
@@ -46,12 +48,15 @@ class Child:
         self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.exit: Exit | None = None
 
-    def watch(self, on_exit: Callable[[Child], None]) -> None:
+    def watch(self, share: LoopShare, on_exit: Callable[[Child], None]) -> None:
         """Call `on_exit` once, on the loop, as soon as the process has ended and was reaped."""
-        asyncio.get_running_loop().add_reader(self._pidfd, self._reap, on_exit)
+        asyncio.get_running_loop().add_reader(self._pidfd, self._readable, share, on_exit)
+
+    def _readable(self, share: LoopShare, on_exit: Callable[[Child], None]) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        share.submit(partial(self._reap, on_exit))
 
     def _reap(self, on_exit: Callable[[Child], None]) -> None:
-        asyncio.get_running_loop().remove_reader(self._pidfd)
         self.signal(signal.SIGKILL)  # what is left of its group; the unreaped leader still holds the number
         found = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
         os.close(self._pidfd)

@@ -1,33 +1,41 @@
 """Orphan cleanup: the PID files first, then every process without one, until nothing new is found.
 
-Step 1 follows the PID files, step 2 the process table. Both look and kill through the same pidfd.
+Step 1 follows the PID files, step 2 the process table. Both look and kill through the same pidfd. What is
+decided is decided by pure functions (ownership, sweep); this is the shell around them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from srt_router.processes import sweep
 from srt_router.processes.crashpoint import crashpoint
-from srt_router.processes.ending import GRACE_S, NotEnded, Orphan, end_all
-from srt_router.processes.ownership import Facts, Judgement, Owner, Rules, Scope, judge, stranger_reason
+from srt_router.processes.ending import GRACE_S, NotEnded, Orphan, Pin, end_all
+from srt_router.processes.limits import allow_many_files, processes_at_once
+from srt_router.processes.ownership import (
+    Facts,
+    FileFate,
+    Judgement,
+    Owner,
+    Rules,
+    Scope,
+    judge,
+    judge_file,
+)
 from srt_router.processes.pidfiles import PidDirectory, PidFile
 from srt_router.processes.pinned import Pinned
 from srt_router.processes.proc import SRT_LIVE_TRANSMIT
 from srt_router.processes.scan import Scanner
+from srt_router.processes.sweep import Sweep
 
 log = logging.getLogger("PidManager")
 
-_RESCAN_S = 0.012
-"""Pause between two scans: between fork and exec a tag cannot be read yet, for up to 5 ms (measured)."""
-
-_QUIET_SCANS = 2
-"""The sweep ends after so many scans in a row that found nothing new."""
-
-_MAX_SCANS = 200
-"""A bound for a host on which somebody starts srt-live-transmit without pause."""
+Target = tuple[Orphan, Facts]
+"""A pinned process that is to be ended, and what was found out about it."""
 
 
 @dataclass(slots=True)
@@ -45,148 +53,216 @@ class CleanupResult:
 class PidManager:
     """Knows the media processes of this host, by PID files and by the process table."""
 
-    def __init__(self, pid_files: PidDirectory, scanner: Scanner) -> None:
+    def __init__(self, pid_files: PidDirectory, scanner: Scanner, pin: Callable[[int], Pin] = Pinned) -> None:
         self.pid_files = pid_files
         self.scanner = scanner
+        self._open_pin = pin
 
-    async def cleanup_orphans(self, rules: Rules, keep: Collection[int] = ()) -> CleanupResult:
-        """End every orphan that `rules` allow, but for the PIDs in `keep` (processes of routes on air)."""
-        result = CleanupResult()
-        await self._step_1(rules, set(keep), result)
+    async def cleanup_orphans(self, rules: Rules, keep: Callable[[], Collection[int]] = tuple) -> CleanupResult:
+        """End every orphan that `rules` allow.
+
+        `keep` tells, on the event loop, the PIDs of processes of routes on air: none of them is an orphan.
+        """
+        allow_many_files()
+        cleanup = _Cleanup(self, rules, keep, self._open_pin)
+        await cleanup.step_1()
         crashpoint("after_pid_file_scan")
-        await self._step_2(rules, set(keep), result)
+        await cleanup.step_2()
         crashpoint("after_sweep")
-        self._remove_stale(set(keep), result)
+        await cleanup.remove_stale()
+        crashpoint("after_stale_removed")
+        result = cleanup.result
         log.info("Orphan cleanup complete: %d killed, %d errors", len(result.killed), len(result.errors))
         return result
 
-    async def _step_1(self, rules: Rules, keep: set[int], result: CleanupResult) -> None:
-        """Processes with PID files."""
-        await asyncio.to_thread(self.pid_files.remove_left_overs)
-        files = [file for file in await asyncio.to_thread(lambda: list(self.pid_files.files())) if file.pid not in keep]
+
+class _Cleanup:
+    """One cleanup."""
+
+    def __init__(
+        self, of: PidManager, rules: Rules, keep: Callable[[], Collection[int]], open_pin: Callable[[int], Pin]
+    ) -> None:
+        self.result = CleanupResult()
+        self._files = of.pid_files
+        self._table = of.scanner
+        self._open_pin = open_pin
+        self._rules = rules
+        self._keep = keep
+        self._seen: set[int] = set()
+        """PIDs that were judged and left alone, or cannot be ended: nothing new."""
+        self._at_once = processes_at_once()
+
+    # Step 1: processes with PID files
+
+    async def step_1(self) -> None:
+        await asyncio.to_thread(self._files.remove_left_overs)
+        crashpoint("after_left_overs")
+        keep = set(self._keep())
+        files = [file for file in await asyncio.to_thread(self._read_files) if file.pid not in keep]
         log.info("Found %d PID file(s), cleaning up orphans...", len(files))
-        targets: dict[int, tuple[Orphan, Facts]] = {}
-        of_target: list[PidFile] = []
-        for file in files:
-            found = None if file.pid is None else self._pin(file.pid)
-            if found is None:
-                self._drop(file, file.problem or "its process is dead", result)
-                continue
-            pinned, facts = found
-            reason = stranger_reason(facts, file.written_ms)
-            if reason is None and judge(facts, rules) is Judgement.KILL:
-                of_target.append(file)
-                self._add(targets, pinned, facts)
-            else:
-                pinned.close()
-                self._drop(file, reason or "its process carries no tag of ours and is left alone", result)
-        for pid, (_orphan, facts) in targets.items():
-            log.info("Killing %s PID %d (PID file)", facts.program, pid)
-        not_ended = await self._end(targets, result)
-        for file in of_target:
-            if file.pid not in not_ended:
-                self.pid_files.remove(file.name)
+        targets, meant = await asyncio.to_thread(self._judge_files, files)
+        crashpoint("after_files_judged")
+        for orphan, facts in targets:
+            log.info("Killing %s PID %d (PID file)", display_name(facts), orphan.pid)
+        ended = await self._end(targets)
+        for file in meant:
+            if file.pid in ended:
+                self._remove(file)
                 crashpoint("after_pid_file_removed")
 
-    async def _step_2(self, rules: Rules, keep: set[int], result: CleanupResult) -> None:
-        """Processes without PID files: scan until nothing new is found."""
-        seen = set(keep) | {error.pid for error in result.errors}
-        unsettled_before: dict[int, int] = {}
-        quiet = 0
-        for _ in range(_MAX_SCANS):
-            targets, unsettled = await asyncio.to_thread(self._sweep, rules, seen, result)
-            if targets:
-                self._announce(targets)
-                await self._end(targets, result)
-            for pid in unsettled:
-                unsettled_before[pid] = unsettled_before.get(pid, 0) + 1
-            waiting = any(unsettled_before[pid] <= _QUIET_SCANS for pid in unsettled)
-            quiet = 0 if targets or waiting else quiet + 1
-            if quiet >= _QUIET_SCANS:
-                return
-            await asyncio.sleep(_RESCAN_S)
-        log.warning("Gave up looking for orphans after %d scans: something starts processes without pause", _MAX_SCANS)
+    def _read_files(self) -> list[PidFile]:
+        return list(self._files.files())
 
-    def _sweep(
-        self, rules: Rules, seen: set[int], result: CleanupResult
-    ) -> tuple[dict[int, tuple[Orphan, Facts]], list[int]]:
-        candidates, unsettled = self.scanner.candidates()
-        targets: dict[int, tuple[Orphan, Facts]] = {}
+    def _judge_files(self, files: list[PidFile]) -> tuple[list[Target], list[PidFile]]:
+        targets: dict[int, Target] = {}
+        meant: list[PidFile] = []
+        for file in files:
+            if len(targets) >= self._at_once:
+                break  # step 2 finds the others
+            known = targets.get(file.pid or 0)
+            found = None if known or file.pid is None else self._pin(file.pid)
+            fate, reason = judge_file(file, known[1] if known else found[1] if found else None, self._rules)
+            if fate is FileFate.KILL:
+                meant.append(file)
+                if found:
+                    targets[found[0].pid] = _target(*found)
+                continue
+            if found:
+                found[0].close()
+            if fate is FileFate.REMOVE:
+                self._drop(file, reason)
+            elif file.directory:
+                log.warning("Ignoring %s in PID_DIR: it %s", file.name, reason)
+        return list(targets.values()), meant
+
+    # Step 2: processes without PID files
+
+    async def step_2(self) -> None:
+        """Scan until nothing new is found: a quick scan for the many, then thorough ones for every last one."""
+        search = Sweep(began=time.monotonic())
+        quick = True
+        while True:
+            targets, unsettled = await asyncio.to_thread(self._scan, quick)
+            crashpoint("after_scan")
+            ended = await self._end(targets, _announce)
+            now = time.monotonic()
+            if not quick and search.done(now, found=bool(ended), unsettled=unsettled):
+                return
+            if search.overdue(now):
+                log.warning("Gave up looking for orphans: something starts them without pause")
+                return
+            if not quick:
+                await asyncio.sleep(sweep.RESCAN_S)
+            quick = False
+
+    def _scan(self, quick: bool) -> tuple[list[Target], list[int]]:
+        candidates, unsettled = self._table.candidates(quick=quick)
+        targets: list[Target] = []
         for pid in candidates:
-            found = None if pid in seen else self._pin(pid)
+            if len(targets) >= self._at_once:
+                break  # the next scan finds the others
+            found = None if pid in self._seen else self._pin(pid)
             if found is None:
                 continue
-            pinned, facts = found
-            seen.add(pid)
-            judgement = judge(facts, rules)
+            pin, facts = found
+            judgement = judge(facts, self._rules)
             if judgement is Judgement.KILL:
-                self._add(targets, pinned, facts)
+                targets.append(_target(pin, facts))
                 continue
-            pinned.close()
-            if judgement is Judgement.REPORT:
-                result.reported.append(facts)
+            pin.close()
+            if facts.owner is Owner.UNSETTLED:
+                unsettled.append(pid)
+            else:
+                self._seen.add(pid)
+                self._tell(judgement, facts)
         return targets, unsettled
 
-    def _announce(self, targets: dict[int, tuple[Orphan, Facts]]) -> None:
-        programs = sorted(
-            {display_name(facts) for _, facts in targets.values()}, key=lambda name: name != SRT_LIVE_TRANSMIT
-        )
-        for program in programs:
-            pids = [pid for pid, (_, facts) in targets.items() if display_name(facts) == program]
-            log.info("Found %d orphaned %s process(es) without PID files", len(pids), program)
-            for pid in pids:
-                log.info("Killing orphaned %s PID %d", program, pid)
+    def _tell(self, judgement: Judgement, facts: Facts) -> None:
+        if judgement is Judgement.REPORT:
+            self.result.reported.append(facts)
+        elif judgement is Judgement.UNABLE:
+            self._fail(NotEnded(facts.pid, "it is another user's, and whose it is may not be read"))
 
-    def _pin(self, pid: int) -> tuple[Pinned, Facts] | None:
+    # Both
+
+    def _pin(self, pid: int) -> tuple[Pin, Facts] | None:
         """Pin first, look second, and third make sure that it has not ended in between."""
         try:
-            pinned = Pinned(pid)
-        except OSError:
+            pin = self._open_pin(pid)
+        except ProcessLookupError:
             return None
-        facts = self.scanner.facts(pid)
-        if facts is None or pinned.ended():
-            pinned.close()
+        facts = self._table.facts(pid)
+        if facts is None or pin.ended():
+            pin.close()
             return None
-        return pinned, facts
+        return pin, facts
 
-    @staticmethod
-    def _add(targets: dict[int, tuple[Orphan, Facts]], pinned: Pinned, facts: Facts) -> None:
-        if pinned.pid in targets:
-            pinned.close()
-            return
-        group = facts.leads_group and facts.owner is Owner.OURS
-        targets[pinned.pid] = (Orphan(pinned, group=group), facts)
-
-    async def _end(self, targets: dict[int, tuple[Orphan, Facts]], result: CleanupResult) -> set[int]:
-        """End the targets; the answer holds the PIDs that could not be ended."""
-        orphans = [orphan for orphan, _ in targets.values()]
+    async def _end(self, targets: list[Target], announce: Callable[[list[Target]], None] | None = None) -> set[int]:
+        """End those that have not come on air meanwhile; the answer holds the PIDs whose death was seen."""
         try:
-            errors = await end_all(orphans, GRACE_S)
+            keep = set(self._keep())
+            chosen = [target for target in targets if target[0].pid not in keep]
+            if not chosen:
+                return set()
+            if announce:
+                announce(chosen)
+            errors = await end_all([orphan for orphan, _ in chosen], GRACE_S)
         finally:
-            for orphan in orphans:
+            for orphan, _ in targets:
                 orphan.close()
-        failed = {error.pid for error in errors}
         for error in errors:
-            log.error("Could not kill PID %d: %s", error.pid, error.reason)
-        result.errors += errors
-        result.killed += [pid for pid in targets if pid not in failed]
-        return failed
+            self._fail(error)
+        failed = {error.pid for error in errors}
+        ended = [orphan.pid for orphan, _ in chosen if orphan.pid not in failed]
+        self.result.killed += ended
+        return set(ended)
 
-    def _remove_stale(self, keep: set[int], result: CleanupResult) -> None:
-        """The PID files that name no live process of ours."""
-        alive = keep | {error.pid for error in result.errors}
-        for file in list(self.pid_files.files()):
-            if file.pid not in alive:
-                self._drop(file, file.problem or "its process is dead", result)
+    def _fail(self, error: NotEnded) -> None:
+        log.error("Could not kill PID %d: %s", error.pid, error.reason)
+        self._seen.add(error.pid)
+        self.result.errors.append(error)
 
-    def _drop(self, file: PidFile, reason: str, result: CleanupResult) -> None:
+    async def remove_stale(self) -> None:
+        """Remove the PID files that name no live process of ours."""
+        spared = {error.pid for error in self.result.errors}.union(self._keep())
+        await asyncio.to_thread(self._remove_stale, spared)
+
+    def _remove_stale(self, spared: set[int]) -> None:
+        for file in self._read_files():
+            if file.pid in spared:
+                continue
+            facts = None if file.pid is None else self._table.facts(file.pid)
+            fate, reason = judge_file(file, facts, self._rules)
+            if fate is FileFate.REMOVE:
+                self._drop(file, reason)
+
+    def _drop(self, file: PidFile, reason: str) -> None:
         log.info("Removing stale PID file %s: %s", file.name, reason)
+        if self._remove(file):
+            self.result.stale_files.append(file.name)
+
+    def _remove(self, file: PidFile) -> bool:
         try:
-            self.pid_files.remove(file.name)
+            self._files.remove(file.name)
         except OSError as error:
             log.warning("Cannot remove PID file %s: %s", file.name, error.strerror)
-            return
-        result.stale_files.append(file.name)
+            return False
+        return True
+
+
+def _target(pin: Pin, facts: Facts) -> Target:
+    return Orphan(pin, group=facts.leads_group and facts.owner is Owner.OURS), facts
+
+
+def _announce(targets: list[Target]) -> None:
+    by_program: dict[str, list[int]] = {}
+    for orphan, facts in targets:
+        by_program.setdefault(display_name(facts), []).append(orphan.pid)
+    for program in sorted(by_program, key=lambda name: (name != SRT_LIVE_TRANSMIT, name)):
+        pids = by_program[program]
+        log.info("Found %d orphaned %s process(es) without PID files", len(pids), program)
+        for pid in pids:
+            log.info("Killing orphaned %s PID %d", program, pid)
 
 
 def left_alone(reported: list[Facts], rules: Rules) -> str:

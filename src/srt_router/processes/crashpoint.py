@@ -11,19 +11,29 @@ import signal
 
 NAMES = frozenset(
     {
+        # start
         "after_lock",
+        "after_instance_temp",
+        "after_cleanup",
+        # cleanup
+        "after_left_overs",
+        "after_files_judged",
+        "after_pid_file_removed",
         "after_pid_file_scan",
+        "after_scan",
+        "after_sweep",
+        "after_stale_removed",
+        # kill
         "before_kill",
         "after_term",
+        "after_sigkill",
         "after_death",
-        "after_pid_file_removed",
-        "after_sweep",
-        "after_cleanup",
+        "after_exit_seen",
+        # spawn
         "before_spawn",
         "after_spawn",
         "after_pid_file_temp",
         "after_pid_file",
-        "after_exit_seen",
     }
 )
 

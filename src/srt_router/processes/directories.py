@@ -32,7 +32,7 @@ class SafeDirectory:
             made = _made(self.path, mode)
             fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
-            raise UnsafeDirectory(self._says(f"cannot be used: {error.strerror}", "make it a directory")) from error
+            raise UnsafeDirectory(self._why_not(error)) from error
         try:
             if made:
                 os.fchmod(fd, mode)  # whatever the umask took away
@@ -45,10 +45,18 @@ class SafeDirectory:
     def _verify(self, found: os.stat_result) -> None:
         if found.st_uid != os.geteuid():
             problem = f"belongs to user {found.st_uid}, not to us (user {os.geteuid()})"
-            raise UnsafeDirectory(self._says(problem, "remove it, or set another directory"))
+            raise UnsafeDirectory(self._says(problem, f"remove it, or set {self._setting} to another place"))
         if stat.S_IMODE(found.st_mode) & 0o022:
             problem = f"is writable by others (mode {stat.S_IMODE(found.st_mode):04o})"
             raise UnsafeDirectory(self._says(problem, f"look at what is in it, then chmod 755 {self.path}"))
+
+    def _why_not(self, error: OSError) -> str:
+        if self.path.is_symlink():
+            remedy = f"remove it, or set {self._setting} to the directory that is meant"
+            return self._says("is a symbolic link, which is not followed", remedy)
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            return self._says("is no directory", f"remove it, or set {self._setting} to another place")
+        return self._says(f"cannot be used ({error.strerror})", f"mend that, or set {self._setting} to another place")
 
     def _says(self, problem: str, remedy: str) -> str:
         return f"{self._setting} {self.path} {problem}: {remedy}"
@@ -65,7 +73,7 @@ class SafeDirectory:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     holder = lock_holder(os.fstat(self.fd))
-                    who = f"PID {holder}" if holder else "a process of another PID namespace"
+                    who = f"PID {holder}" if holder else "its PID cannot be seen from here"
                     raise AlreadyRunning(
                         f"another SRT Router server ({who}) uses {what} {self.path}: "
                         f"stop it first, or give this one a {what} of its own"
@@ -89,12 +97,17 @@ def _made(path: Path, mode: int) -> bool:
 
 def lock_holder(found: os.stat_result) -> int | None:
     """The PID that holds the flock on a file or directory, from /proc/locks; None when there is none to see."""
-    key = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
+    holders: dict[str, int] = {}
     for line in Path("/proc/locks").read_text().splitlines():
         words = line.split()
-        if len(words) >= 6 and words[1] == "FLOCK" and words[3] == "WRITE" and words[5] == key:
-            return int(words[4]) or None
-    return None
+        if len(words) >= 6 and words[1] == "FLOCK" and words[3] == "WRITE":
+            where, _, inode = words[5].rpartition(":")
+            if inode == str(found.st_ino):
+                holders[where] = int(words[4])
+    if device not in holders and len(holders) == 1:  # btrfs names another device there than stat does
+        return next(iter(holders.values())) or None
+    return holders.get(device) or None
 
 
 def is_locked(path: Path) -> bool:

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from srt_router.processes.crashpoint import crashpoint
 from srt_router.processes.directories import SafeDirectory, is_locked
 
 INSTANCE_FILE = "instance-id"
@@ -38,6 +39,7 @@ def open_instance(data_dir: SafeDirectory) -> Instance:
         file.write(made + "\n")
         file.flush()
         os.fsync(file.fileno())
+    crashpoint("after_instance_temp")
     os.rename(temp, INSTANCE_FILE, src_dir_fd=data_dir.fd, dst_dir_fd=data_dir.fd)
     os.fsync(data_dir.fd)
     return Instance(made, path, first_start=True)

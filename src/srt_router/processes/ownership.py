@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from srt_router.processes.pidfiles import PidFile
 from srt_router.processes.proc import SRT_LIVE_TRANSMIT
 from srt_router.processes.tag import Tag
 
@@ -30,6 +31,10 @@ class Owner(StrEnum):
     """No tag that counts."""
     PROTECTED = "protected"
     """PID 1, ourselves, an ancestor of ours, or a process inside a container of its own."""
+    UNREADABLE = "unreadable"
+    """Its environment may not be read: it is another user's, and could be a live router's."""
+    UNSETTLED = "unsettled"
+    """Caught amidst its exec: it has its program, but no environment yet. Whoever asks again soon will know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Facts:
     """Milliseconds since the epoch, to about a second."""
     leads_group: bool
     """PID and process group are the same."""
+    supervised: bool = False
+    """A child of this installation's live server, seen by a tool beside it: that server answers for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,8 @@ class Rules:
     scope: Scope
     first_start: bool
     """An installation that starts for the first time has left no orphans yet: untagged ones are reported only."""
+    include_live: bool = False
+    """Also what the live server of this installation has on air: an operator said so."""
 
 
 class Judgement(StrEnum):
@@ -63,18 +72,60 @@ class Judgement(StrEnum):
     KILL = "kill"
     REPORT = "report"
     """It would be an orphan on any other start, or under scope `host`: tell, and leave it alone."""
+    UNABLE = "unable"
+    """It looks like an orphan, but whose it is may not be read: an error, and no signal."""
     LEAVE = "leave"
+
+
+_UNTOUCHABLE = (Owner.PROTECTED, Owner.LIVE_ROUTER, Owner.UNSETTLED)
 
 
 def judge(facts: Facts, rules: Rules) -> Judgement:
     """May this process be killed by a cleanup?"""
+    if facts.owner in _UNTOUCHABLE or (facts.supervised and not rules.include_live):
+        return Judgement.LEAVE
     if facts.owner is Owner.OURS:
         return Judgement.KILL
-    if facts.owner in (Owner.PROTECTED, Owner.LIVE_ROUTER) or facts.program != SRT_LIVE_TRANSMIT:
+    if facts.program != SRT_LIVE_TRANSMIT:
         return Judgement.LEAVE
     if rules.scope is Scope.OWNED or rules.first_start:
         return Judgement.REPORT
-    return Judgement.KILL
+    return Judgement.UNABLE if facts.owner is Owner.UNREADABLE else Judgement.KILL
+
+
+class FileFate(StrEnum):
+    """What is to be done about a PID file, and about the process that it names."""
+
+    KILL = "kill"
+    """End the process, then remove the file."""
+    REMOVE = "remove"
+    """It names nobody that it may name: remove it, signal nothing."""
+    KEEP = "keep"
+    """It is in use, or cannot be judged yet."""
+
+
+def judge_file(file: PidFile, facts: Facts | None, rules: Rules) -> tuple[FileFate, str]:
+    """What becomes of a PID file, and why; `facts` tell of the live process with its PID, None if there is none."""
+    if file.directory:
+        return FileFate.KEEP, file.problem or "is a directory"
+    if file.pid is None:
+        return FileFate.REMOVE, file.problem or "holds no PID"
+    if facts is None:
+        return FileFate.REMOVE, "its process is dead"
+    if facts.owner is Owner.UNSETTLED:
+        return FileFate.KEEP, "its process is just starting"
+    reason = stranger_reason(facts, file.written_ms)
+    if reason is not None:
+        return FileFate.REMOVE, reason
+    match judge(facts, rules):
+        case Judgement.KILL:
+            return FileFate.KILL, ""
+        case Judgement.UNABLE:
+            return FileFate.KEEP, "its process may not be examined"
+        case Judgement.LEAVE if facts.supervised:
+            return FileFate.KEEP, "its process is on air"
+        case _:
+            return FileFate.REMOVE, "its process carries no tag of ours and is left alone"
 
 
 _START_SLACK_MS = 2_000
@@ -86,7 +137,7 @@ def stranger_reason(facts: Facts, written_ms: int | None) -> str | None:
 
     Our tag outweighs everything: it is in the process itself, the PID file is only a file.
     """
-    if facts.owner is Owner.OURS:
+    if facts.owner is Owner.OURS or facts.supervised:
         return None
     if facts.owner is Owner.PROTECTED:
         return "that PID is this server, one of its parents, or inside a container"

@@ -33,6 +33,8 @@ class PidFile:
     """Milliseconds since the epoch on line 2; None when it is missing or garbage."""
     problem: str | None = None
     """Why it cannot be used: empty, no number, too large, no regular file …"""
+    directory: bool = False
+    """It is a directory: somebody put it there, and it stays."""
 
     @property
     def route(self) -> str | None:
@@ -110,7 +112,7 @@ class PidDirectory:
 def _parse(name: str, found: os.stat_result, content: Callable[[], bytes]) -> PidFile:
     problem = _why_not(found)
     if problem:
-        return PidFile(name, None, None, problem)
+        return PidFile(name, None, None, problem, directory=stat.S_ISDIR(found.st_mode))
     lines = content().decode("ascii", "replace").split("\n")
     pid = _number(lines[0])
     if pid is None:

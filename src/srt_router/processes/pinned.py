@@ -6,6 +6,7 @@ first, verify through /proc second, and look whether it has ended meanwhile thir
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -23,17 +24,41 @@ class Pinned:
     """A pidfd and the PID it was opened for."""
 
     def __init__(self, pid: int) -> None:
-        """Pin a process. Raises ProcessLookupError when there is none, OSError where pidfds fail."""
+        """Pin a process. Raises ProcessLookupError when there is none, OSError when descriptors run out."""
         if not 1 < pid <= _PID_MAX:
             raise ProcessLookupError(errno.ESRCH, f"PID {pid} is never ours to pin")
         self.pid = pid
-        self.fd = os.pidfd_open(pid)
+        try:
+            self.fd = os.pidfd_open(pid)
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOENT):  # the number of a thread, which is no process
+                raise ProcessLookupError(errno.ESRCH, f"PID {pid} is a thread") from error
+            raise
 
     def ended(self) -> bool:
         """True once the process has ended (also as a zombie that waits to be reaped)."""
         poller = select.poll()
         poller.register(self.fd, select.POLLIN)
         return bool(poller.poll(0))
+
+    def death(self) -> asyncio.Future[None]:
+        """Resolved on the event loop once the process has ended; no task, no thread, no polling."""
+        loop = asyncio.get_running_loop()
+        seen: asyncio.Future[None] = loop.create_future()
+        fd = self.fd
+
+        def resolve() -> None:
+            loop.remove_reader(fd)  # at once: a dead process's pidfd stays readable
+            if not seen.done():
+                seen.set_result(None)
+
+        def forget(future: asyncio.Future[None]) -> None:
+            if future.cancelled():
+                loop.remove_reader(fd)
+
+        loop.add_reader(fd, resolve)
+        seen.add_done_callback(forget)
+        return seen
 
     def send(self, signum: signal.Signals) -> None:
         """Signal the process. One that has ended is no error; PermissionError is raised."""

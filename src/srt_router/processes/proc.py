@@ -12,7 +12,10 @@ from pathlib import Path
 
 SRT_LIVE_TRANSMIT = "srt-live-transmit"
 _MAX_ENVIRON = 256 * 1024
-_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+"""Clock ticks per second, the unit of times in /proc."""
+_ENV_END = 48
+"""Where the end of the environment stands in /proc/PID/stat, counted from the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Stat:
     @property
     def cpu_s(self) -> float:
         """Processor seconds used since its start."""
-        return self.cpu_ticks / _CLOCK_TICKS
+        return self.cpu_ticks / CLOCK_TICKS
 
 
 def pids() -> list[int]:
@@ -54,18 +57,30 @@ def read(path: str, limit: int = 65536) -> bytes | None:
     except OSError:
         return None
     try:
-        data = os.read(fd, limit)
+        data = os.read(fd, min(limit, 65536))
         if len(data) < 4096:  # /proc gives a short read only at the end of these files
             return data
         chunks = [data]
         while data and sum(map(len, chunks)) < limit:
-            data = os.read(fd, limit)
+            data = os.read(fd, min(limit, 65536))
             chunks.append(data)
         return b"".join(chunks)
     except OSError:
         return None
     finally:
         os.close(fd)
+
+
+def read_table(path: str) -> bytes:
+    """The whole of a table such as /proc/net/udp, empty if it cannot be read.
+
+    The kernel hands such a file out a few records at a time: only an empty read is its end.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as cheap as it gets
+            return b"".join(iter(lambda: file.read(65536), b""))
+    except OSError:
+        return b""
 
 
 def stat(pid: int) -> Stat | None:
@@ -137,6 +152,24 @@ def effective_uid(pid: int) -> int | None:
     return None
 
 
+def runs_as(pid: int, uid: int) -> bool:
+    """True when a process is this user's altogether: real, effective and saved (no set-uid program of others)."""
+    for line in (read(f"/proc/{pid}/status") or b"").splitlines():
+        if line.startswith(b"Uid:"):
+            return line.split()[1:4] == [b"%d" % uid] * 3
+    return False
+
+
+def settled(pid: int) -> bool:
+    """False for a process amidst its exec: it has its new program already, but no environment yet.
+
+    Only for a process whose environment reads as empty; one that was really started with none is settled.
+    """
+    raw = read(f"/proc/{pid}/stat", 4096) or b""
+    rest = raw[raw.rfind(b")") + 2 :].split()
+    return len(rest) <= _ENV_END or rest[_ENV_END] != b"0"
+
+
 def in_our_pid_namespace(pid: int) -> bool:
     """False for a process inside a container of its own: it can be no orphan of ours."""
     try:
@@ -162,7 +195,7 @@ def boot_time_ms() -> int:
 
 def start_time_ms(found: Stat) -> int:
     """Milliseconds since the epoch at which a process started, to about a second (btime is whole seconds)."""
-    return boot_time_ms() + found.start_ticks * 1000 // _CLOCK_TICKS
+    return boot_time_ms() + found.start_ticks * 1000 // CLOCK_TICKS
 
 
 def ancestors(pid: int) -> set[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from srt_router.processes import instance as instances
 from srt_router.processes import proc
@@ -13,6 +14,9 @@ from srt_router.processes.ownership import Facts, Owner
 from srt_router.processes.tag import INSTANCE, Tag, read_tag
 
 _TAG_NAME = f"{INSTANCE}=".encode()
+_SRT_LIVE_TRANSMIT = f"/{proc.SRT_LIVE_TRANSMIT}"
+_DELETED = " (deleted)"
+_MAX_ENVIRON = 65536
 
 
 @dataclass(slots=True)
@@ -23,58 +27,133 @@ class Scanner:
     is_live: Callable[[str, str], bool] = instances.is_live
     protected: frozenset[int] = field(default_factory=lambda: frozenset(proc.ancestors(os.getpid()) | {1}))
     uid: int = field(default_factory=os.geteuid)
+    server: int | None = None
+    """PID of this installation's live server, for a tool that looks from beside it. The server itself needs
+    none: it knows its processes, and where it is PID 1 every orphan is its child."""
     _boot_ms: int = field(default_factory=proc.boot_time_ms)
 
-    def candidates(self) -> tuple[list[int], list[int]]:
+    def candidates(self, *, quick: bool = False) -> tuple[list[int], list[int]]:
         """PIDs that carry any router's tag or run srt-live-transmit; and those caught amidst their exec.
 
         One pass with as few reads as possible; whoever acts on a PID pins it and asks `facts` again.
+
+        `quick` takes half the time: it reads no environment where the session leader carries no tag. The
+        router starts every process as the leader of a session of its own, so what it misses was started by
+        somebody else with our tag in hand. A search that must miss nothing ends with thorough passes.
         """
-        found: list[int] = []
-        unsettled: list[int] = []
-        for pid in proc.pids():
-            if pid in self.protected:
-                continue
-            environment = proc.read(f"/proc/{pid}/environ", 65536)
-            if environment and _TAG_NAME in environment:
-                found.append(pid)
-                continue
-            name = proc.program(pid)
-            if name == proc.SRT_LIVE_TRANSMIT:
-                found.append(pid)
-            elif environment == b"" and name is not None:
-                unsettled.append(pid)  # a program, but no environment yet: between fork and exec
-        return found, unsettled
+        look = _Look(quick)
+        try:
+            for pid in proc.pids():
+                if pid not in self.protected:
+                    look.at(pid)
+        finally:
+            look.close()
+        return look.found, look.unsettled
 
     def facts(self, pid: int) -> Facts | None:
-        """What is known of a process now; None when it has ended."""
+        """What is known of a process now; None when it has ended.
+
+        The program is read before the environment: an exec in between then shows the old program with the
+        new tag, which is harmless, and never the new program without it.
+        """
         stat = proc.stat(pid)
         if stat is None or stat.dead:
             return None
+        program = proc.program(pid) or stat.comm
         environment = proc.environ(pid)
         tag = read_tag(environment) if environment else None
         return Facts(
             pid=pid,
-            program=proc.program(pid) or stat.comm,
-            owner=self._owner(pid, tag),
+            program=program,
+            owner=self._owner(pid, environment, tag),
             tag=tag,
             start_ticks=stat.start_ticks,
-            started_ms=self._boot_ms + stat.start_ticks * 1000 // os.sysconf("SC_CLK_TCK"),
+            started_ms=self._boot_ms + stat.start_ticks * 1000 // proc.CLOCK_TICKS,
             leads_group=stat.pgid == pid,
+            supervised=self.server is not None and stat.ppid == self.server,
         )
 
-    def _owner(self, pid: int, tag: Tag | None) -> Owner:
+    def _owner(self, pid: int, environment: dict[str, str] | None, tag: Tag | None) -> Owner:
         if pid in self.protected or not proc.in_our_pid_namespace(pid):
             return Owner.PROTECTED
+        if environment is None:
+            return Owner.UNREADABLE
         if tag is None:
-            return Owner.NOBODY
-        same_user = proc.effective_uid(pid) == self.uid
-        if same_user and self._ours(tag):
+            return Owner.NOBODY if environment or proc.settled(pid) else Owner.UNSETTLED
+        same_user = proc.runs_as(pid, self.uid)
+        here = self._of_our_data_dir(tag)
+        if same_user and here:
             return Owner.OURS
-        if not self._ours(tag) and self.is_live(tag.instance, tag.data_dir):
-            return Owner.LIVE_ROUTER
-        return Owner.DEAD_ROUTER if same_user else Owner.NOBODY
+        if not here and self.is_live(tag.instance, tag.data_dir):
+            return Owner.LIVE_ROUTER  # also a copy of our DATA_DIR, with our UUID, in which a server lives
+        if not same_user:
+            return Owner.NOBODY
+        return Owner.OURS if tag.instance == self.instance.id else Owner.DEAD_ROUTER
 
-    def _ours(self, tag: Tag) -> bool:
-        """Our UUID, or our DATA_DIR: whoever was there before us is gone, for we hold its lock."""
-        return tag.instance == self.instance.id or tag.data_dir == self.instance.data_dir
+    def _of_our_data_dir(self, tag: Tag) -> bool:
+        """Started from our DATA_DIR: whoever was there before us is gone, for we hold its lock."""
+        if tag.data_dir == self.instance.data_dir:
+            return True
+        try:
+            return tag.instance == self.instance.id and Path(tag.data_dir).samefile(self.instance.data_dir)
+        except OSError:
+            return False
+
+
+class _Look:
+    """One pass over /proc. Written for speed: it runs for every process of the host."""
+
+    def __init__(self, quick: bool) -> None:
+        self.found: list[int] = []
+        self.unsettled: list[int] = []
+        self._quick = quick
+        self._proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._untagged_leader: dict[int, bool] = {}
+
+    def close(self) -> None:
+        os.close(self._proc)
+
+    def at(self, pid: int) -> None:
+        """Look at one process."""
+        try:
+            path = os.readlink(f"{pid}/exe", dir_fd=self._proc)
+        except PermissionError:
+            path = f"/{proc.program(pid)}"
+        except OSError:
+            return  # a kernel thread, or gone
+        if path.removesuffix(_DELETED).endswith(_SRT_LIVE_TRANSMIT):
+            self.found.append(pid)
+        elif not (self._quick and self._led_by_a_stranger(pid)):
+            environment = self._environ(pid)
+            if environment and _TAG_NAME in environment:
+                self.found.append(pid)
+            elif environment == b"" and not proc.settled(pid):
+                self.unsettled.append(pid)
+
+    def _led_by_a_stranger(self, pid: int) -> bool:
+        try:
+            leader = os.getsid(pid)
+        except OSError:
+            return False
+        if leader in (pid, 0):
+            return False
+        known = self._untagged_leader.get(leader)
+        if known is None:
+            environment = self._environ(leader)
+            known = self._untagged_leader[leader] = bool(environment) and _TAG_NAME not in (environment or b"")
+        return known
+
+    def _environ(self, pid: int) -> bytes | None:
+        try:
+            fd = os.open(f"{pid}/environ", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
+        except OSError:
+            return None
+        try:
+            data = os.read(fd, _MAX_ENVIRON)
+            if len(data) < 4096:  # a short read is the end of the file
+                return data
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+        return proc.read(f"/proc/{pid}/environ", _MAX_ENVIRON)

@@ -53,7 +53,7 @@ def udp_sockets() -> list[UdpSocket]:
 
 def raw_udp_table() -> bytes:
     """/proc/net/udp as it is, for `joined`."""
-    return proc.read("/proc/net/udp", 1 << 24) or b""
+    return proc.read_table("/proc/net/udp")
 
 
 def joined(table: bytes, group: str, port: int) -> int:
@@ -81,7 +81,7 @@ def overlap(one: str, other: str) -> bool:
 
 
 def _table(path: str) -> list[UdpSocket]:
-    lines = (proc.read(path, 1 << 24) or b"").decode("ascii", "replace").splitlines()[1:]
+    lines = proc.read_table(path).decode("ascii", "replace").splitlines()[1:]
     return [found for line in lines if (found := _parse(line.split()))]
 
 

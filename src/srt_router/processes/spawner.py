@@ -6,6 +6,7 @@ import contextlib
 import errno
 import logging
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from srt_router.processes.child import Child
 from srt_router.processes.crashpoint import crashpoint
 from srt_router.processes.directories import SafeDirectory
 from srt_router.processes.instance import Instance
+from srt_router.processes.loop_share import LoopShare
 from srt_router.processes.pidfiles import PidDirectory
 from srt_router.processes.spec import ProcessSpec
 from srt_router.processes.tag import Tag, new_nonce
@@ -37,6 +39,8 @@ class Spawner:
     instance: Instance
     run_dir: SafeDirectory
     pid_files: PidDirectory
+    share: LoopShare = field(default_factory=LoopShare)
+    """Starts and deaths take their turns here."""
     spawned: int = field(default=0, init=False)
     """Processes started since the server started."""
 
@@ -65,7 +69,7 @@ class Spawner:
             self.pid_files.write(spec.name, child.pid)
         except OSError as error:
             log.error("Cannot write PID file of %s (PID %d): %s", spec.name, child.pid, error.strerror)  # noqa: TRY400
-        child.watch(on_exit)
+        child.watch(self.share, on_exit)
         return child
 
     def _popen(self, spec: ProcessSpec, tag: Tag) -> subprocess.Popen[bytes]:
@@ -75,6 +79,7 @@ class Spawner:
             try:
                 return subprocess.Popen(
                     spec.argv,
+                    executable=find_program(spec.argv[0]),
                     stdin=subprocess.DEVNULL,
                     stdout=stats,
                     stderr=log_file,
@@ -92,6 +97,24 @@ class Spawner:
     def _output(self, name: str) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         return os.open(name, flags, 0o600, dir_fd=self.run_dir.fd)
+
+
+def find_program(name: str) -> str:
+    """The path of a program: each place in PATH tried by the kernel instead costs a failed exec.
+
+    Raises FileNotFoundError.
+    """
+    known = _found.get(name)
+    if known and os.access(known, os.X_OK):
+        return known
+    path = shutil.which(name)
+    if path is None:
+        raise FileNotFoundError(errno.ENOENT, "not found in PATH", name)
+    _found[name] = path
+    return path
+
+
+_found: dict[str, str] = {}
 
 
 def write_config(run_dir: SafeDirectory, spec: ProcessSpec) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Peer(StrEnum):
@@ -62,5 +63,10 @@ class ProcessSpec:
     @property
     def spec_hash(self) -> str:
         """A hash of the command line that the route demands (SRT_ROUTER_SPEC)."""
-        text = json.dumps(self.argv, ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _hash(self.argv)
+
+
+@lru_cache(maxsize=8192)
+def _hash(argv: tuple[str, ...]) -> str:
+    text = json.dumps(argv, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

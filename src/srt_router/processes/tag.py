@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 INSTANCE = "SRT_ROUTER_INSTANCE"
 ROUTE = "SRT_ROUTER_ROUTE"
@@ -13,6 +15,10 @@ PROCESS = "SRT_ROUTER_PROCESS"
 SPEC = "SRT_ROUTER_SPEC"
 NONCE = "SRT_ROUTER_NONCE"
 DATA_DIR = "SRT_ROUTER_DATA_DIR"
+
+_SERVER_LIFE = secrets.token_hex(8)
+"""Random, once for each life of the server: asking the kernel anew for each process costs more than all
+the rest of the tag."""
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "FONTCONFIG_PATH")
 """What a child needs of our own environment. Nothing else is passed on: it may hold secrets
@@ -34,8 +40,7 @@ class Tag:
 
     def environment(self) -> dict[str, str]:
         """The whole environment for a child that carries this tag."""
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        return kept | {
+        return _kept() | {
             INSTANCE: self.instance,
             DATA_DIR: self.data_dir,
             ROUTE: self.route,
@@ -43,6 +48,11 @@ class Tag:
             SPEC: self.spec,
             NONCE: self.nonce,
         }
+
+
+@cache
+def _kept() -> dict[str, str]:
+    return {name: os.environ[name] for name in _KEPT if name in os.environ}
 
 
 def read_tag(environment: Mapping[str, str]) -> Tag | None:
@@ -59,6 +69,9 @@ def read_tag(environment: Mapping[str, str]) -> Tag | None:
     )
 
 
+_NONCES = (f"{_SERVER_LIFE}-{number}" for number in itertools.count(1))
+
+
 def new_nonce() -> str:
-    """A fresh nonce: start times repeat under fast PID reuse, nonces do not."""
-    return secrets.token_hex(8)
+    """A fresh nonce, never given before: start times repeat under fast PID reuse, nonces do not."""
+    return next(_NONCES)

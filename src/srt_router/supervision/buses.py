@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from srt_router.processes import sockets
 from srt_router.routes.bus import Bus, allocate
 
-_LOOK_S = 0.005
+_LOOK_S = 0.02
 
 
 @dataclass(slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from srt_router.processes import sockets
 from srt_router.processes.sockets import UdpSocket
+from srt_router.processes.spawner import find_program
 from srt_router.processes.spec import ProcessSpec
 from srt_router.routes.conflicts import ListeningPort, listening_ports
 from srt_router.routes.errors import field_path
@@ -53,7 +53,15 @@ def name_holders(taken: Iterable[tuple[ListeningPort, UdpSocket]]) -> list[str]:
 def missing_programs(specs: Sequence[ProcessSpec]) -> list[str]:
     """Which programs of a plan are not installed."""
     programs = dict.fromkeys(spec.argv[0] for spec in specs)
-    return [f"{name} is not installed (apt install srt-tools ffmpeg)" for name in programs if not shutil.which(name)]
+    return [f"{name} is not installed (apt install srt-tools ffmpeg)" for name in programs if not _there(name)]
+
+
+def _there(program: str) -> bool:
+    try:
+        find_program(program)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _holder(found: UdpSocket) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 from srt_router.errors import RouteNotFound, StartRefused
 from srt_router.monitoring.log_watcher import LogWatcher
@@ -13,13 +13,16 @@ from srt_router.monitoring.statistics import StatisticsReader
 from srt_router.processes.cleanup import CleanupResult, PidManager, left_alone
 from srt_router.processes.ending import end_all
 from srt_router.processes.ownership import Rules
+from srt_router.processes.pidfiles import SUFFIX
 from srt_router.processes.spawner import STATS_SUFFIX, Spawner
+from srt_router.redaction import redact
 from srt_router.routes.document import Parsed
 from srt_router.routes.engine import Engine
 from srt_router.routes.errors import FieldError
 from srt_router.routes.model import Route
 from srt_router.supervision.buses import BusBook
 from srt_router.supervision.checks import PortTable
+from srt_router.supervision.inventory import KnownProcess
 from srt_router.supervision.route_owner import RouteOwner
 from srt_router.supervision.route_state import RouteStatus
 from srt_router.supervision.services import Services
@@ -28,6 +31,7 @@ from srt_router.supervision.views import RouteView, StatsView, route_view
 log = logging.getLogger("RouteManager")
 
 _STATS_S = 1.0
+_ORDERS_PER_TURN = 10
 
 
 class RouteManager:
@@ -108,15 +112,16 @@ class RouteManager:
         chosen = [owner for owner in owners or self._owners.values() if owner.route.auto_start]
         if not chosen:
             return
+        log.info("Starting %d route(s) with autoStart", len(chosen))
         table = await asyncio.to_thread(PortTable.look)
-        starts = (owner.start(table, keep_trying=True) for owner in chosen)
+        starts = await _in_turns(owner.start(table, keep_trying=True) for owner in chosen)
         for answer in await asyncio.gather(*starts, return_exceptions=True):
             if isinstance(answer, BaseException) and not isinstance(answer, StartRefused):
                 raise answer
 
     async def stop_all(self) -> None:
         """Take every route off air, all at once."""
-        await asyncio.gather(*(owner.close() for owner in self._owners.values()))
+        await asyncio.gather(*await _in_turns(owner.close() for owner in self._owners.values()))
         self._statistics_task.cancel()
         self._services.logs.close()
 
@@ -128,7 +133,7 @@ class RouteManager:
     async def cleanup(self, pid_manager: PidManager, rules: Rules) -> CleanupResult:
         """End every orphan; the processes of routes on air are no orphans."""
         log.info("Cleaning up orphaned processes...")
-        result = await pid_manager.cleanup_orphans(rules, self.pids())
+        result = await pid_manager.cleanup_orphans(rules, self.pids)
         if result.reported:
             log.warning(left_alone(result.reported, rules))
         log.info("Orphan cleanup: %d processes killed, %d errors", len(result.killed), len(result.errors))
@@ -167,6 +172,21 @@ class RouteManager:
         records = (record for owner in self._owners.values() for record in owner.processes.values())
         return frozenset(record.pid for record in records if record.pid)
 
+    def known_processes(self) -> list[KnownProcess]:
+        """Every process that should run, with what only its owner knows of it."""
+        return [
+            KnownProcess(
+                route=owner.route.id,
+                process_type=record.spec.process_type,
+                pid=record.pid,
+                restarts=record.state.restarts.total,
+                command=redact(" ".join(record.spec.argv), owner.route.secrets()),
+                pid_file=record.spec.name + SUFFIX,
+            )
+            for owner in self._owners.values()
+            for record in owner.processes.values()
+        ]
+
     def subscribe(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with a route's id whenever something about it has changed."""
         self._listeners.append(listener)
@@ -187,3 +207,13 @@ class RouteManager:
             names = {record.spec.name + STATS_SUFFIX for record in records}
             self._statistics.read(names, time.time_ns() // 1_000_000)
             await asyncio.sleep(_STATS_S)
+
+
+async def _in_turns(orders: Iterable[Coroutine[None, None, None]]) -> list[asyncio.Task[None]]:
+    """Give orders to many owners, some per turn of the loop, so that everything else gets its turn too."""
+    tasks = []
+    for number, order in enumerate(orders, 1):
+        tasks.append(asyncio.create_task(order))
+        if number % _ORDERS_PER_TURN == 0:
+            await asyncio.sleep(0)
+    return tasks

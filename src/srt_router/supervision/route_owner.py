@@ -11,7 +11,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from srt_router.errors import SpawnFailed, StartRefused
@@ -24,6 +23,7 @@ from srt_router.routes.model import Route
 from srt_router.routes.plan import PlanContext, plan
 from srt_router.supervision import process_state as ps
 from srt_router.supervision.checks import PortTable, missing_programs, name_holders, taken_ports
+from srt_router.supervision.messages import Change, Happened, Joined, Message, Order, Recheck
 from srt_router.supervision.process_record import ProcessRecord
 from srt_router.supervision.process_state import Action, Phase
 from srt_router.supervision.restart import FAILURE_CAP_S, Outcome
@@ -36,42 +36,8 @@ _JOIN_WAIT_S = 2.0
 """The source does not wait longer for a destination to join the bus; one that cannot start holds up nobody."""
 _ENDED_KEPT = 32
 """So many ended processes are remembered."""
-_RECHECK_S = 10.0
+_RECHECK_S = 5.0
 """A route that was refused at the server's start is looked at again so often."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    wanted: bool
-    done: asyncio.Future[None]
-    table: PortTable | None = None
-    keep_trying: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    route: Route
-    done: asyncio.Future[None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Happened:
-    process_type: str
-    event: ps.Event
-    child: Child | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Joined:
-    complete: bool
-    round: int
-
-
-class _Recheck:
-    pass
-
-
-_Message = _Order | _Change | _Happened | _Joined | _Recheck
 
 
 class RouteOwner:
@@ -89,7 +55,8 @@ class RouteOwner:
         """The last life of processes that are wanted no more: how they ended, and their last words."""
         self.started_ms: int | None = None
         self._services = services
-        self._mailbox: asyncio.Queue[_Message] = asyncio.Queue()
+        self._told = RouteStatus.STOPPED
+        self._mailbox: asyncio.Queue[Message] = asyncio.Queue()
         self._bus: Bus | None = None
         self._held: list[ProcessRecord] = []
         """Processes that feed a bus whose receivers have not joined it yet."""
@@ -103,11 +70,11 @@ class RouteOwner:
 
     async def start(self, table: PortTable | None = None, *, keep_trying: bool = False) -> None:
         """Put the route on air. Raises StartRefused with the reasons; `keep_trying` looks again later."""
-        await self._ask(lambda done: _Order(True, done, table, keep_trying))
+        await self._ask(lambda done: Order(True, done, table, keep_trying))
 
     async def stop(self) -> None:
         """Take the route off air; returns when every process of it is dead."""
-        await self._ask(lambda done: _Order(False, done))
+        await self._ask(lambda done: Order(False, done))
 
     async def restart(self) -> None:
         """Stop and start again. Raises StartRefused, and the route is then stopped."""
@@ -121,7 +88,7 @@ class RouteOwner:
 
     async def change(self, route: Route) -> None:
         """Take a new definition over; only processes whose command line differs are restarted."""
-        await self._ask(lambda done: _Change(route, done))
+        await self._ask(lambda done: Change(route, done))
 
     async def close(self) -> None:
         """Stop, and end the owner."""
@@ -136,7 +103,7 @@ class RouteOwner:
         views = [record.view() for record in self.processes.values()]
         return route_status(wanted=self.wanted, refused=bool(self.refused), processes=views)
 
-    async def _ask(self, message: Callable[[asyncio.Future[None]], _Message]) -> None:
+    async def _ask(self, message: Callable[[asyncio.Future[None]], Message]) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._mailbox.put_nowait(message(done))
         await done
@@ -146,32 +113,36 @@ class RouteOwner:
     async def _run(self) -> None:
         while True:
             message = await self._mailbox.get()
-            before = self.status
             await self._handle(message)
             self._end_what_must_end()
             self._settle()
-            if self.status is not before:
-                log.info("Route %s is %s", self.route.id, self.status)
-            self._services.announce(self.route.id)
+            self._tell_status()
 
-    async def _handle(self, message: _Message) -> None:
+    def _tell_status(self) -> None:
+        status = self.status
+        if status is not self._told:
+            self._told = status
+            log.info("Route %s is %s", self.route.id, status)
+        self._services.announce(self.route.id)
+
+    async def _handle(self, message: Message) -> None:
         match message:
-            case _Order(wanted=True):
+            case Order(wanted=True):
                 await self._order_start(message)
-            case _Order(done=done):
+            case Order(done=done):
                 self._order_stop(done)
-            case _Change(route=route, done=done):
+            case Change(route=route, done=done):
                 await self._change(route)
                 _resolve(done)
-            case _Happened():
+            case Happened():
                 self._happened(message)
-            case _Joined():
+            case Joined():
                 self._joined(message)
-            case _Recheck():
+            case Recheck():
                 if self.wanted and self.refused:
                     await self._begin(None, keep_trying=True)
 
-    async def _order_start(self, order: _Order) -> None:
+    async def _order_start(self, order: Order) -> None:
         if self.wanted and not self.refused:
             _resolve(order.done)  # it is on air already: asking twice does no harm
             return
@@ -196,7 +167,7 @@ class RouteOwner:
         self.wanted = keep_trying or not reasons
         if reasons:
             if keep_trying:
-                asyncio.get_running_loop().call_later(_RECHECK_S, self._mailbox.put_nowait, _Recheck())
+                asyncio.get_running_loop().call_later(_RECHECK_S, self._mailbox.put_nowait, Recheck())
             return reasons
         self._bus = bus
         self.started_ms = time.time_ns() // 1_000_000
@@ -278,7 +249,7 @@ class RouteOwner:
                 self._services.tasks.create_task(self._await_joins(), name=f"joins of {self.route.id}")
             self._held.append(record)
             return
-        self._services.gate.submit(partial(self._spawn, record))
+        self._services.spawner.share.submit(partial(self._spawn, record))
 
     def _on_air(self) -> bool:
         return any(record.child for record in self.processes.values() if record.feeds)
@@ -289,9 +260,9 @@ class RouteOwner:
         count = sum(r.spec.joins is not None and r.state.wanted for r in self.processes.values())
         bus = self._bus
         complete = bus is not None and await self._services.joins.wait(bus, count, _JOIN_WAIT_S)
-        self._mailbox.put_nowait(_Joined(complete, this_round))
+        self._mailbox.put_nowait(Joined(complete, this_round))
 
-    def _joined(self, message: _Joined) -> None:
+    def _joined(self, message: Joined) -> None:
         if message.round != self._join_round or not self._joining:
             return  # the route was stopped meanwhile
         if not message.complete:
@@ -299,13 +270,13 @@ class RouteOwner:
         self._joining = False
         held, self._held = self._held, []
         for record in held:
-            self._services.gate.submit(partial(self._spawn, record))
+            self._services.spawner.share.submit(partial(self._spawn, record))
 
     def _spawn(self, record: ProcessRecord) -> None:
         """Start a process; runs on the loop, in the gate's turn."""
         process_type = record.spec.process_type
         if not record.state.wanted:
-            self._tell(_Happened(process_type, ps.StartFailed()))
+            self._tell(Happened(process_type, ps.StartFailed()))
             return
         try:
             child = self._services.spawner.spawn(record.spec, self._child_ended)
@@ -313,18 +284,18 @@ class RouteOwner:
             if record.error != str(error):
                 log.error("Route %s: %s", self.route.id, error)  # noqa: TRY400 - the sentence says it all
             record.error = str(error)
-            self._tell(_Happened(process_type, ps.StartFailed()))
+            self._tell(Happened(process_type, ps.StartFailed()))
             return
         record.started(child)
-        self._tell(_Happened(process_type, ps.Started(), child))
+        self._tell(Happened(process_type, ps.Started(), child))
 
-    def _tell(self, message: _Message) -> None:
+    def _tell(self, message: Message) -> None:
         self._mailbox.put_nowait(message)
 
     def _arm(self, record: ProcessRecord) -> None:
         assert record.state.retry_at is not None  # noqa: S101 - the table sets it with ARM
         pause = min(record.state.retry_at - time.monotonic(), FAILURE_CAP_S)
-        message = _Happened(record.spec.process_type, ps.Due())
+        message = Happened(record.spec.process_type, ps.Due())
         asyncio.get_running_loop().call_later(pause, self._mailbox.put_nowait, message)
 
     def _end_what_must_end(self) -> None:
@@ -349,9 +320,9 @@ class RouteOwner:
         if record is None or record.child is not child or child.exit is None:
             return
         why = record.ended(child.exit)
-        self._tell(_Happened(child.spec.process_type, ps.Ended(child.exit, why), child))
+        self._tell(Happened(child.spec.process_type, ps.Ended(child.exit, why), child))
 
-    def _happened(self, message: _Happened) -> None:
+    def _happened(self, message: Happened) -> None:
         record = self.processes.get(message.process_type)
         if record is None:
             return
@@ -383,15 +354,12 @@ class RouteOwner:
         )
 
     def _read_log(self, record: ProcessRecord, lines: list[str]) -> None:
-        before = self.status
         if record.read_log(lines, self.route.secrets()):
-            if self.status is not before:
-                log.info("Route %s is %s", self.route.id, self.status)
-            self._services.announce(self.route.id)
+            self._tell_status()
 
     def _settle(self) -> None:
         """Forget processes that are neither wanted nor there; tell those who wait for a stop."""
-        for process_type, record in list(self.processes.items()):
+        for record in list(self.processes.values()):
             if not record.state.wanted and record.state.phase is Phase.DOWN:
                 self._forget(record)
         if not self.wanted and not self.processes:

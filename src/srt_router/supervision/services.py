@@ -11,7 +11,6 @@ from srt_router.monitoring.log_watcher import LogWatcher
 from srt_router.processes.spawner import Spawner
 from srt_router.routes.engine import Engine
 from srt_router.supervision.buses import BusBook, JoinWatch
-from srt_router.supervision.spawn_gate import SpawnGate
 
 
 @dataclass(slots=True)
@@ -26,6 +25,5 @@ class Services:
     """Owns every task of the manager: one that crashes ends the server, visibly."""
     announce: Callable[[str], None]
     """Something about this route has changed."""
-    gate: SpawnGate = field(default_factory=SpawnGate)
     joins: JoinWatch = field(default_factory=JoinWatch)
     jitter: Callable[[], float] = random.random

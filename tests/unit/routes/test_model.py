@@ -1,4 +1,3 @@
-# ruff: noqa: S106 - the passphrases here are examples
 from __future__ import annotations
 
 import json

@@ -1,0 +1,74 @@
+"""`{RUN_DIR}/server.json`: how other commands of this installation find the server that runs (PORT may be 0)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from srt_router.processes.directories import SafeDirectory
+
+log = logging.getLogger("SrtRouter")
+
+FILE_NAME = "server.json"
+_MAX_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFile:
+    """What a server says of itself."""
+
+    pid: int
+    url: str
+
+
+def write_server_file(run_dir: SafeDirectory, url: str) -> None:
+    """Say where this server is reached. Where that cannot be written, the server runs all the same."""
+    try:
+        _write(run_dir, json.dumps({"pid": os.getpid(), "url": url}) + "\n")
+    except OSError as error:
+        log.warning("Cannot write %s/%s: %s", run_dir.path, FILE_NAME, error.strerror)
+
+
+def _write(run_dir: SafeDirectory, text: str) -> None:
+    temp = f".{FILE_NAME}.tmp"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temp, dir_fd=run_dir.fd)
+    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=run_dir.fd)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
+    os.rename(temp, FILE_NAME, src_dir_fd=run_dir.fd, dst_dir_fd=run_dir.fd)
+
+
+def remove_server_file(run_dir: SafeDirectory) -> None:
+    """The server does not answer any more."""
+    with contextlib.suppress(OSError):
+        os.unlink(FILE_NAME, dir_fd=run_dir.fd)
+
+
+def read_server_file(run_dir: Path) -> ServerFile | None:
+    """What the file says; None where there is none that can be trusted. It may be of a server that has died.
+
+    Trusted is a small regular file of ours, of root, or of the user whose RUN_DIR it is in.
+    """
+    try:
+        folder = os.stat(run_dir, follow_symlinks=False)  # noqa: PTH116 - does not follow
+        fd = os.open(run_dir / FILE_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid(), folder.st_uid):
+            return None
+        data = json.loads(os.read(fd, _MAX_BYTES))
+        return ServerFile(pid=int(data["pid"]), url=str(data["url"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    finally:
+        os.close(fd)

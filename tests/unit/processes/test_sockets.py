@@ -1,0 +1,34 @@
+"""The kernel's table of UDP sockets: all of it, however long it is."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import ExitStack
+
+from srt_router.processes import sockets
+from srt_router.supervision.checks import PortTable
+
+
+def test_every_socket_of_a_long_table_is_seen() -> None:
+    with ExitStack() as stack:
+        opened = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(300)]
+        for one in opened:
+            one.bind(("127.0.0.1", 0))
+        ports = {one.getsockname()[1] for one in opened}
+        table = PortTable.look()
+        raw = sockets.raw_udp_table()
+        assert ports <= table.by_port.keys()
+        assert all(sockets.joined(raw, "127.0.0.1", port) == 1 for port in ports)
+        found = table.holding("127.0.0.1", min(ports))
+        assert found is not None
+        assert [holder.pid for holder in sockets.holders(found.inode)] == [os.getpid()]
+        assert table.holding("0.0.0.0", min(ports)) == found
+        assert table.holding("127.0.0.2", min(ports)) is None
+
+
+def test_addresses_compete_where_one_is_any() -> None:
+    assert sockets.overlap("0.0.0.0", "127.0.0.1")
+    assert sockets.overlap("::", "127.0.0.1")
+    assert not sockets.overlap("::1", "127.0.0.1")
+    assert not sockets.overlap("127.0.0.2", "127.0.0.1")
