@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -13,6 +14,7 @@ from srt_router.api.server import bind, serve_api, url
 from srt_router.house import House, open_house
 from srt_router.log_setup import logging_to
 from srt_router.processes.crashpoint import crashpoint
+from srt_router.processes.instance import keep_instance
 from srt_router.processes.ownership import Rules
 from srt_router.processes.server_file import remove_server_file, write_server_file
 from srt_router.processes.spawner import Spawner, clear
@@ -32,6 +34,7 @@ def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
     """
     house = open_house(settings)
     listener = bind(settings.host, settings.port)
+    gc.freeze()  # what is loaded now stays: no collection needs to walk through it while streams are on air
     with logging_to(settings.logs):
         asyncio.run(_serve(settings, house, listener, demo_if_empty=demo_if_empty))
 
@@ -48,6 +51,7 @@ async def _serve(settings: Settings, house: House, listener: socket.socket, *, d
             rules = Rules(settings.cleanup_scope, house.instance.first_start)
             await manager.cleanup(house.pid_manager, rules)
             crashpoint("after_cleanup")
+            keep_instance(house.data_dir, house.instance)
             clear(house.run_dir)
             write_server_file(house.run_dir, url(listener))
             routes_file = RoutesFile(settings.data_dir)

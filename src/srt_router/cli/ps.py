@@ -21,7 +21,7 @@ from srt_router.supervision.inventory import ProcessItem, inventory
 
 _ITEMS = TypeAdapter(list[ProcessItem])
 _REFRESH_S = 1.0
-_CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+_CLEAR = "\x1b[H\x1b[2J"
 _COLUMNS = ("ROUTE", "TYPE", "STATE", "PID", "CPU%", "MEMORY", "UPTIME", "RESTARTS", "COMMAND")
 _RIGHT = {"PID", "CPU%", "MEMORY", "UPTIME", "RESTARTS"}
 

@@ -27,22 +27,30 @@ class Instance:
 
 
 def open_instance(data_dir: SafeDirectory) -> Instance:
-    """Read the installation's UUID, or make it. The lock on `data_dir` must be held."""
+    """Read the installation's UUID, or make one up. The lock on `data_dir` must be held."""
     path = str(data_dir.path.resolve())
     known = read_instance_id(Path(path))
     if known:
         return Instance(known, path, first_start=False)
-    made = str(uuid.uuid4())
+    return Instance(str(uuid.uuid4()), path, first_start=True)
+
+
+def keep_instance(data_dir: SafeDirectory, instance: Instance) -> None:
+    """Write a new installation's UUID down, before it starts its first process.
+
+    Only after its first cleanup, so that a start that failed before has not been the first one.
+    """
+    if not instance.first_start:
+        return
     temp = f".{INSTANCE_FILE}.tmp"
     fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644, dir_fd=data_dir.fd)
     with os.fdopen(fd, "w") as file:
-        file.write(made + "\n")
+        file.write(instance.id + "\n")
         file.flush()
         os.fsync(file.fileno())
     crashpoint("after_instance_temp")
     os.rename(temp, INSTANCE_FILE, src_dir_fd=data_dir.fd, dst_dir_fd=data_dir.fd)
     os.fsync(data_dir.fd)
-    return Instance(made, path, first_start=True)
 
 
 def read_instance_id(data_dir: Path) -> str | None:

@@ -16,6 +16,8 @@ class BusBook:
     """The buses of this server. A route keeps its bus while the server lives, unless somebody else took it."""
 
     instance: str
+    configured: frozenset[tuple[str, int]] = frozenset()
+    """Local addresses and ports that routes are configured to bind, on air or not."""
     _buses: dict[str, Bus] = field(default_factory=dict)
 
     def assign(self, route_id: str, occupied: frozenset[tuple[str, int]]) -> Bus:
@@ -24,7 +26,7 @@ class BusBook:
         if known and (known.group, known.port) not in occupied:
             return known
         taken = frozenset(bus for owner, bus in self._buses.items() if owner != route_id)
-        bus = allocate(self.instance, f"{route_id}/A", taken, occupied)
+        bus = allocate(self.instance, f"{route_id}/A", taken, occupied | self.configured)
         self._buses[route_id] = bus
         return bus
 
@@ -36,7 +38,8 @@ class BusBook:
 class JoinWatch:
     """Waits until the receivers of a bus have joined it. One look at the kernel's table serves all who wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+        self._tasks = tasks
         self._waiting: dict[asyncio.Future[None], tuple[Bus, int]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -45,7 +48,7 @@ class JoinWatch:
         seen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[seen] = (bus, count)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._look(), name="join watch")
+            self._task = self._tasks.create_task(self._look(), name="join watch")
         try:
             await asyncio.wait_for(seen, timeout_s)
         except TimeoutError:

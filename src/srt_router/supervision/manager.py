@@ -16,6 +16,7 @@ from srt_router.processes.ownership import Rules
 from srt_router.processes.pidfiles import SUFFIX
 from srt_router.processes.spawner import STATS_SUFFIX, Spawner
 from srt_router.redaction import redact
+from srt_router.routes.conflicts import listening_ports
 from srt_router.routes.document import Parsed
 from srt_router.routes.engine import Engine
 from srt_router.routes.errors import FieldError
@@ -69,6 +70,8 @@ class RouteManager:
             log.error("routes.json is not taken over until this is mended; everything stays as it was")
             return
         wanted = {route.id: route for route in parsed.routes}
+        ports = (port for route in parsed.routes for port in listening_ports(route, include_disabled=True))
+        self._services.buses.configured = frozenset((port.address, port.port) for port in ports)
         gone = [self._owners.pop(route_id) for route_id in list(self._owners) if route_id not in wanted]
         await asyncio.gather(*(self._remove(owner) for owner in gone))
         added = []

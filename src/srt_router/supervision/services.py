@@ -25,5 +25,8 @@ class Services:
     """Owns every task of the manager: one that crashes ends the server, visibly."""
     announce: Callable[[str], None]
     """Something about this route has changed."""
-    joins: JoinWatch = field(default_factory=JoinWatch)
+    joins: JoinWatch = field(init=False)
     jitter: Callable[[], float] = random.random
+
+    def __post_init__(self) -> None:
+        self.joins = JoinWatch(self.tasks)
