@@ -16,6 +16,7 @@ from srt_router.log_setup import logging_to
 from srt_router.processes.crashpoint import crashpoint
 from srt_router.processes.instance import keep_instance
 from srt_router.processes.ownership import Rules
+from srt_router.processes.priority import raise_priority
 from srt_router.processes.server_file import remove_server_file, write_server_file
 from srt_router.processes.spawner import Spawner, clear
 from srt_router.routes.store import RoutesFile
@@ -34,6 +35,7 @@ def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
     """
     house = open_house(settings)
     listener = bind(settings.host, settings.port)
+    raise_priority()
     gc.freeze()  # what is loaded now stays: no collection needs to walk through it while streams are on air
     with logging_to(settings.logs):
         asyncio.run(_serve(settings, house, listener, demo_if_empty=demo_if_empty))

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,13 +37,12 @@ class Exit:
 class Child:
     """One live process of ours, watched through its pidfd: no thread, no polling."""
 
-    def __init__(self, spec: ProcessSpec, popen: subprocess.Popen[bytes], nonce: str) -> None:
+    def __init__(self, spec: ProcessSpec, pid: int, nonce: str) -> None:
         self.spec = spec
         self.nonce = nonce
-        self.pid = popen.pid
+        self.pid = pid
         self.started_ms = time.time_ns() // 1_000_000
-        self._popen = popen
-        self._pidfd = os.pidfd_open(popen.pid)
+        self._pidfd = os.pidfd_open(pid)
         self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.exit: Exit | None = None
 
@@ -63,7 +61,6 @@ class Child:
         by_signal = found is not None and found.si_code != os.CLD_EXITED
         status = None if found is None else found.si_status
         self.exit = Exit(None, status) if by_signal else Exit(status, None)
-        self._popen.returncode = -(status or 0) if by_signal else (status or 0)  # Popen need not wait for it
         crashpoint("after_exit_seen")
         self._exit.set_result(self.exit)
         on_exit(self)

@@ -15,27 +15,31 @@ _SLICE_S = 0.004
 
 
 class LoopShare:
-    """Runs jobs in the order in which they came."""
+    """Runs jobs in the order in which they came: at once while this turn has time left, else in later turns."""
 
     def __init__(self) -> None:
         self._jobs: deque[Callable[[], None]] = deque()
-        self._running = False
+        self._left_s = _SLICE_S
+        self._turn_ends: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Run `job` on the loop soon, when those before it are done. It must not raise."""
+        """Run `job` on the loop, now or soon. It must not raise."""
         self._jobs.append(job)
-        if not self._running:
-            self._running = True
-            self._loop.call_soon(self._run)
+        if len(self._jobs) == 1:
+            self._run()
 
     def _run(self) -> None:
-        end = time.monotonic() + _SLICE_S
-        while self._jobs:
-            self._jobs.popleft()()
-            if time.monotonic() > end:
-                break
+        while self._jobs and self._left_s > 0:
+            began = time.monotonic()
+            self._jobs[0]()  # it counts as waiting while it runs, so that a job of its own comes after it
+            self._jobs.popleft()
+            self._left_s -= time.monotonic() - began
+        if self._turn_ends is None:
+            self._turn_ends = self._loop.call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._turn_ends = None
+        self._left_s = _SLICE_S
         if self._jobs:
-            self._loop.call_soon(self._run)
-        else:
-            self._running = False
+            self._run()

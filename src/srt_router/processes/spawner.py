@@ -7,7 +7,6 @@ import errno
 import logging
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from srt_router.processes.directories import SafeDirectory
 from srt_router.processes.instance import Instance
 from srt_router.processes.loop_share import LoopShare
 from srt_router.processes.pidfiles import PidDirectory
+from srt_router.processes.priority import restore_priority
 from srt_router.processes.spec import ProcessSpec
 from srt_router.processes.tag import Tag, new_nonce
 
@@ -59,12 +59,13 @@ class Spawner:
         try:
             if spec.config is not None and spec.config_path is not None:
                 write_config(self.run_dir, spec)
-            popen = self._popen(spec, tag)
+            pid = self._exec(spec, tag)
         except OSError as error:
             raise SpawnFailed(f"cannot start {spec.argv[0]} for {spec.name}: {_why(error, spec)}") from error
         crashpoint("after_spawn")
         self.spawned += 1
-        child = Child(spec, popen, nonce)
+        restore_priority(pid)
+        child = Child(spec, pid, nonce)
         try:
             self.pid_files.write(spec.name, child.pid)
         except OSError as error:
@@ -72,22 +73,23 @@ class Spawner:
         child.watch(self.share, on_exit)
         return child
 
-    def _popen(self, spec: ProcessSpec, tag: Tag) -> subprocess.Popen[bytes]:
+    def _exec(self, spec: ProcessSpec, tag: Tag) -> int:
+        """The PID of the new process. Descriptors beyond the three are all close-on-exec; see docs/decisions."""
+        program = find_program(spec.argv[0])
         stats = self._output(spec.name + STATS_SUFFIX)
         try:
             log_file = self._output(spec.name + LOG_SUFFIX)
             try:
-                return subprocess.Popen(
+                return os.posix_spawn(
+                    program,
                     spec.argv,
-                    executable=find_program(spec.argv[0]),
-                    stdin=subprocess.DEVNULL,
-                    stdout=stats,
-                    stderr=log_file,
-                    env=tag.environment(),
-                    cwd="/",
-                    start_new_session=True,
-                    restore_signals=False,
-                    close_fds=False,  # every descriptor of ours is close-on-exec; see docs/decisions
+                    tag.environment(),
+                    file_actions=[
+                        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                        (os.POSIX_SPAWN_DUP2, stats, 1),
+                        (os.POSIX_SPAWN_DUP2, log_file, 2),
+                    ],
+                    setsid=True,
                 )
             finally:
                 os.close(log_file)

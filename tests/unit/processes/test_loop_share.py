@@ -1,0 +1,44 @@
+"""Work that comes by the hundred takes turns."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from srt_router.processes.loop_share import LoopShare
+
+
+async def test_the_first_job_runs_at_once() -> None:
+    done: list[int] = []
+    LoopShare().submit(lambda: done.append(1))
+    assert done == [1]
+
+
+async def test_many_jobs_keep_their_order_and_let_others_in_between() -> None:
+    share, done, turns = LoopShare(), [], 0
+
+    def work(number: int) -> None:
+        end = time.monotonic() + 0.001
+        while time.monotonic() < end:
+            pass
+        done.append(number)
+
+    for number in range(50):
+        share.submit(lambda number=number: work(number))  # type: ignore[misc]
+    assert 0 < len(done) < 50
+    while len(done) < 50:
+        turns += 1
+        await asyncio.sleep(0)
+    assert done == list(range(50))
+    assert turns >= 5
+
+
+async def test_a_job_may_bring_another() -> None:
+    share, done = LoopShare(), []
+
+    def outer() -> None:
+        share.submit(lambda: done.append("inner"))
+        done.append("outer")
+
+    share.submit(outer)
+    assert done == ["outer", "inner"]
