@@ -11,6 +11,7 @@ from srt_router.routes.parsing import parse_route
 from srt_router.routes.store import RoutesFile
 from srt_router.supervision.checks import PortTable
 from srt_router.supervision.manager import RouteManager
+from srt_router.supervision.route_state import RouteStatus
 
 log = logging.getLogger("Demo")
 
@@ -49,12 +50,21 @@ def _demo_route(ports: list[int]) -> Route:
 
 
 def tell_how_to_watch(manager: RouteManager) -> None:
-    """Print, for each route with a test source, how to see its picture."""
-    for route in manager.configured():
-        if not route.test_source:
-            continue
-        for end in route.destinations:
-            if isinstance(end, SrtDestination) and end.mode == "listener":
-                log.info("Watch '%s': ffplay 'srt://127.0.0.1:%d?mode=caller'", route.name, end.port)
-            elif isinstance(end, UdpDestination):
-                log.info("Watch '%s': ffplay 'udp://%s:%d'", route.name, end.host, end.port)
+    """Print, as soon as a route with a test source is on air for the first time, how to see its picture."""
+    waiting = {route.id: route for route in manager.configured() if route.test_source}
+
+    def look(route_id: str) -> None:
+        if route_id in waiting and manager.status(route_id) is RouteStatus.RUNNING:
+            _tell(waiting.pop(route_id))
+
+    manager.subscribe(look)
+    for route_id in list(waiting):
+        look(route_id)
+
+
+def _tell(route: Route) -> None:
+    for end in route.destinations:
+        if isinstance(end, SrtDestination) and end.mode == "listener":
+            log.info("Watch '%s': ffplay 'srt://127.0.0.1:%d?mode=caller'", route.name, end.port)
+        elif isinstance(end, UdpDestination) and end.host == "127.0.0.1":
+            log.info("Watch '%s': ffplay 'udp://127.0.0.1:%d'", route.name, end.port)

@@ -9,11 +9,27 @@ from pathlib import Path
 
 from srt_router.processes.proc import SRT_LIVE_TRANSMIT
 from srt_router.routes.engine import Engine, parse_srt_version
+from srt_router.routes.ffmpeg import VAAPI_DEVICE
 
 log = logging.getLogger("SrtRouter")
 
 _OLDEST = (1, 5, 1)
 _PATIENCE_S = 10.0
+_HARDWARE = {
+    "nvenc": ("/dev/nvidiactl", ("h264_nvenc", "hevc_nvenc")),
+    "qsv": (VAAPI_DEVICE, ("h264_qsv", "hevc_qsv")),
+    "vaapi": (VAAPI_DEVICE, ("h264_vaapi", "hevc_vaapi")),
+}
+"""The device that each kind of hardware shows, and ffmpeg's encoders for it."""
+
+
+_environment: dict[str, str] | None = None
+
+
+def carry(environment: dict[str, str]) -> None:
+    """Let every program that is tried carry the ownership tag: a server killed amidst a try leaves an orphan."""
+    global _environment
+    _environment = environment
 
 
 async def probe() -> Engine:
@@ -25,6 +41,41 @@ async def probe() -> Engine:
         duplicator=str(Path(__file__).with_name("duplicator.py")),
         clock=clock,
     )
+
+
+async def working_encoders() -> frozenset[str]:
+    """The hardware encoders that work here: each encodes some frames. Never raises; ends within seconds.
+
+    Without a device nothing is tried. Being listed by ffmpeg proves nothing: drivers and permissions decide.
+    """
+    present = [names for device, names in _HARDWARE.values() if await asyncio.to_thread(Path(device).exists)]
+    if not present:
+        return frozenset()
+    try:
+        listed = (await _output("ffmpeg", "-hide_banner", "-encoders")).split()
+    except (OSError, TimeoutError):
+        return frozenset()
+    candidates = [name for names in present for name in names if name in listed]
+    tried = await asyncio.gather(*map(_encodes, candidates))
+    found = frozenset(name for name, works in zip(candidates, tried, strict=True) if works)
+    log.info("Hardware encoders that work: %s", ", ".join(sorted(found)) or "none")
+    return found
+
+
+async def _encodes(encoder: str) -> bool:
+    device: tuple[str, ...] = ()
+    upload: tuple[str, ...] = ()
+    if encoder.endswith("_vaapi"):
+        device, upload = ("-vaapi_device", VAAPI_DEVICE), ("-vf", "format=nv12,hwupload")
+    picture = ("-f", "lavfi", "-i", "color=size=320x240:rate=25:duration=0.2")
+    try:
+        await _output(
+            "ffmpeg", "-nostdin", "-v", "error", *device, *picture, *upload, "-c:v", encoder, "-f", "null", "-",
+            check=True,
+        )  # fmt: skip
+    except (OSError, ValueError, TimeoutError):
+        return False
+    return True
 
 
 async def _srt_version() -> tuple[int, int, int]:
@@ -60,10 +111,11 @@ async def _output(*argv: str, check: bool = False) -> str:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        env=_environment,
     )
     try:
         text, _ = await asyncio.wait_for(process.communicate(), _PATIENCE_S)
-    except TimeoutError:
+    except (TimeoutError, asyncio.CancelledError):
         process.kill()
         raise
     if check and process.returncode:

@@ -50,6 +50,12 @@ class StartRefused(SrtRouterError):  # noqa: N818 - said as it is
         self.reasons = reasons
 
 
+class StopFailed(SrtRouterError):  # noqa: N818 - said as it is
+    """A process of a route outlived even SIGKILL, or may not be signalled."""
+
+    code = "stopFailed"
+
+
 class PortTaken(SrtRouterError):  # noqa: N818 - said as it is
     """The server's own TCP port cannot be had."""
 

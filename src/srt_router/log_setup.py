@@ -18,6 +18,14 @@ _FLUSH_S = 1.0
 """How long the end of the program waits for a reader of standard output that does not read."""
 
 
+class _OneLine(logging.Formatter):
+    """Keeps what others named (a file, a program, a field) from forging lines or steering a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        text = super().formatMessage(record)
+        return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
+
+
 class _Utc(logging.Formatter):
     converter = staticmethod(time.gmtime)
     default_msec_format = "%s.%03dZ"
@@ -42,7 +50,9 @@ def logging_to(folder: Path | None) -> Iterator[None]:
     lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     root = logging.getLogger()
     root.setLevel(logging.INFO)
-    root.handlers = [logging.handlers.QueueHandler(lines)]
+    queued = logging.handlers.QueueHandler(lines)
+    queued.setFormatter(_OneLine())
+    root.handlers = [queued]
     for name in ("uvicorn", "httpx", "watchfiles.main"):
         logging.getLogger(name).setLevel(logging.WARNING)
     listener = logging.handlers.QueueListener(lines, *handlers)
@@ -56,6 +66,9 @@ def logging_to(folder: Path | None) -> Iterator[None]:
         listener.enqueue_sentinel()
         if thread is not None:
             thread.join(_FLUSH_S)
+        if thread is None or not thread.is_alive():  # else it still writes to them
+            for handler in handlers[1:]:
+                handler.close()
 
 
 def _file_handler(folder: Path) -> logging.Handler:

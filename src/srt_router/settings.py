@@ -62,6 +62,15 @@ class Settings(BaseModel):
     cleanup_scope: Scope = Scope.HOST
     on_start: OnStart = OnStart.CLEAN
 
+    health_bandwidth_s: float = Field(default=30.0, gt=0)
+    """A connected peer and no data for so many seconds is a stall."""
+    health_fps_s: float = Field(default=10.0, gt=0)
+    """A transcode that makes no frame for so many seconds is a stall."""
+    health_attempts: int = Field(default=3, ge=0)
+    """Restarts of what stalls before it is given up."""
+    retry_failed_after: float = Field(default=300.0, ge=0)
+    """What was given up is tried again after so many seconds; 0: never."""
+
     @field_validator("host")
     @classmethod
     def _loopback_only(cls, host: str) -> str:
@@ -87,7 +96,7 @@ class Settings(BaseModel):
 
 
 def load_settings(config: Path | None, environment: Mapping[str, str]) -> Settings:
-    """Read the file, then the environment, which wins.
+    """Read the file, then the environment, which wins. An empty variable is as good as none.
 
     Raises SettingsError with one line that names the key.
     """
@@ -109,7 +118,8 @@ def known_keys() -> list[str]:
 
 
 def _message(kind: str, message: str) -> str:
-    return message.removeprefix("Value error, ") if kind == "value_error" else message
+    plain = {"int_parsing": "must be a whole number", "float_parsing": "must be a number"}
+    return plain.get(kind, message.removeprefix("Value error, "))
 
 
 def _from_file(path: Path) -> dict[str, object]:
@@ -124,9 +134,9 @@ def _from_file(path: Path) -> dict[str, object]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     return {
-        name.removeprefix(PREFIX).lower(): int(value) if name == f"{PREFIX}PORT" and value.isdigit() else value
+        name.removeprefix(PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(PREFIX) and name not in _NOT_SETTINGS
+        if name.startswith(PREFIX) and name not in _NOT_SETTINGS and value
     }
 
 
@@ -139,4 +149,6 @@ def _default_data_dir() -> Path:
 def _default_run_dir() -> Path:
     if os.geteuid() == 0:
         return Path("/run/srt-router")
-    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/srt-router-{os.geteuid()}") / "srt-router"  # noqa: S108
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(runtime) / "srt-router"
+    return Path(f"/tmp/srt-router-{os.geteuid()}")  # noqa: S108 - itself, not a folder in it, whose parent nobody checks

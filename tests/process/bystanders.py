@@ -16,7 +16,7 @@ from pathlib import Path
 
 from srt_router.processes.cleanup import CleanupResult, PidManager
 from srt_router.processes.directories import SafeDirectory
-from srt_router.processes.instance import open_instance
+from srt_router.processes.instance import keep_instance, open_instance
 from srt_router.processes.ownership import Rules, Scope
 from srt_router.processes.pidfiles import PidDirectory
 from srt_router.processes.scan import Scanner
@@ -62,6 +62,7 @@ class Crowd:
     processes: list[Process] = field(default_factory=list)
     strangers: list[Process] = field(default_factory=list)
     recorders: dict[int, Path] = field(default_factory=dict)
+    grandchildren: list[int] = field(default_factory=list)
 
     # Media processes
 
@@ -131,6 +132,9 @@ class Crowd:
         assert not felt, f"strangers were signalled: {felt}"
 
     def end(self) -> None:
+        for pid in self.grandchildren:
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
         for process in self.processes:
             process.kill()
             process.wait()
@@ -167,6 +171,7 @@ class Installation:
         self.data = SafeDirectory(folder / "data", mode=0o750, setting="DATA_DIR")
         self.pids = SafeDirectory(folder / "pids", mode=0o755, setting="PID_DIR")
         self.instance = open_instance(self.data)
+        keep_instance(self.data, self.instance)
         self.pid_files = PidDirectory(self.pids)
         self.path = folder / "pids"
 

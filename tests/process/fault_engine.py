@@ -24,6 +24,7 @@ from tests.process.bystanders import Crowd, Installation
 from tests.process.warm_server import Warm, kill
 
 SETTLE_S = 30.0
+CLEANED = b"[RouteManager] Orphan cleanup: "
 
 
 def mixed_routes(count: int) -> tuple[list[Json], set[str]]:
@@ -68,8 +69,10 @@ class FaultEngine:
         self._neighbour = Installation(folder / "neighbour")
         self._neighbour.data.lock("DATA_DIR")
         self._bring_people()
+        self.log.touch()
         self._warm = Warm()
         self._server: int | None = None
+        self._said_before = 0
         self._start()
         self._settle()
 
@@ -103,7 +106,7 @@ class FaultEngine:
             self._start()
             self._settle()
         except AssertionError as error:
-            said = self.log.read_text()[-4000:]
+            said = self.log.read_text()[-8000:]
             raise AssertionError(f"seed {self.seed}, round {number}, {done.did}: {error}\n{said}") from error
         done.seconds = time.monotonic() - began
         return done
@@ -124,7 +127,7 @@ class FaultEngine:
             name = dice.choice(sorted(NAMES))
             self._start({VARIABLE: f"{name}:{dice.randint(1, 5)}"})
             done.did.append(name)
-            limit = time.monotonic() + dice.uniform(0.1, 0.8)
+            limit = time.monotonic() + dice.uniform(0.1, 0.5)
             while self._lives() and time.monotonic() < limit:
                 time.sleep(0.005)
             self._kill()
@@ -132,6 +135,7 @@ class FaultEngine:
     def _start(self, environment: dict[str, str] | None = None) -> None:
         settings = {"DATA_DIR": self._data, "PID_DIR": self._pids, "RUN_DIR": self._folder / "run", "PORT": "0"}
         own = {f"SRT_ROUTER_{key}": str(value) for key, value in settings.items()}
+        self._said_before = self.log.stat().st_size
         self._server = self._warm.start({**own, **(environment or {})}, self.log)
 
     def _lives(self) -> bool:
@@ -145,13 +149,17 @@ class FaultEngine:
     # What must be true afterwards
 
     def _settle(self) -> None:
-        until(lambda: self._wrong() == "", SETTLE_S, "the demanded processes, and no other") if self._wrong() else None
+        limit = time.monotonic() + SETTLE_S
+        while self._wrong() and time.monotonic() < limit:
+            time.sleep(0.01)
         time.sleep(0.02)
         assert not self._wrong(), self._wrong()
         self._people.check_strangers()
 
     def _wrong(self) -> str:
         assert self._lives(), "the server ended"
+        if CLEANED not in self.log.read_bytes()[self._said_before :]:
+            return "the server has not cleaned up yet"  # what lives may still be its predecessor's
         mine = {pid: _name(pid) for pid in self._media()}
         twice = sorted(mine.values()) != sorted(set(mine.values()))
         files = self._files()
@@ -169,7 +177,7 @@ class FaultEngine:
         found = {}
         for path in self._pids.glob("*.pid"):
             try:
-                found[path.stem] = int(path.read_text().split("\n")[0])
+                found[path.stem] = int(path.read_text().split("\n")[0]) if path.is_file() else -1
             except (OSError, ValueError):
                 found[path.stem] = -1
         return found
@@ -182,7 +190,7 @@ class FaultEngine:
             _signal(pid, signal.SIGKILL)
 
     def _some_files(self, dice: random.Random) -> list[Path]:
-        files = sorted(self._pids.glob("*.pid")) if self._pids.is_dir() else []
+        files = sorted(path for path in self._pids.glob("*.pid") if path.is_file() and not path.is_symlink())
         return dice.sample(files, min(len(files), dice.randint(1, 8)))
 
     def children_killed(self, dice: random.Random) -> None:
@@ -265,7 +273,16 @@ FAULTS: list[Callable[[FaultEngine, random.Random], None]] = [
 
 def _name(pid: int) -> str:
     tag = tags(pid)
+    if not tag:
+        return f"untagged {pid}: {_read(pid, 'cmdline')!r} {_read(pid, 'stat')!r} {_read(pid, 'environ')!r}"
     return f"{tag.get(ROUTE)}_{tag.get(PROCESS)}"
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes().decode("utf-8", "replace")[:300]
+    except OSError as error:
+        return str(error)
 
 
 def _signal(pid: int, signum: int) -> None:

@@ -13,7 +13,7 @@ from tests.process.bystanders import crowd
 from tests.process.fault_engine import FaultEngine
 
 ROUNDS = 100
-ROUTES = 5
+ROUTES = 4
 
 
 @pytest.mark.timeout(300)

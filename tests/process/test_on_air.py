@@ -147,7 +147,22 @@ def test_a_rejected_passphrase_is_named(tmp_path: Path) -> None:
         shown = server.api.get("/api/routes").text + server.log()
         assert "correct-horse-42" not in shown
         assert "passphrase=•••" in shown
-        assert server.route("route_1")["status"] == "waiting"
+        server.until_status("route_1", "waiting")
+
+
+def test_a_destination_that_gets_nothing_is_told(tmp_path: Path) -> None:
+    """A UDP destination over an interface that is not there, and one whose peer rejects us."""
+    wrong = [udp(5001, interface="192.0.2.1"), caller(4001, passphrase="correct-horse-42"), listener(4002)]
+    with (
+        SrtReceiver(SrtUrl(4001, "listener", passphrase="another-horse-7"), tmp_path / "never.ts", reconnect=True),
+        Server(tmp_path / "server", [route(1, listener(4000), *wrong, testSource=True)]) as server,
+    ):
+        server.until_status("route_1", "degraded")
+        for words in ("udp://127.0.0.1:5001 gets nothing", "passphrase rejected"):
+            until(lambda words=words: words in " ".join(server.route("route_1")["reasons"]))  # type: ignore[misc]
+        server.write_routes([route(1, listener(4000), listener(4002), testSource=True)])
+        server.until_status("route_1", "running")
+        assert not server.route("route_1")["reasons"]
 
 
 def test_the_test_source_is_seen_everywhere(tmp_path: Path) -> None:
@@ -165,3 +180,21 @@ def test_the_test_source_is_seen_everywhere(tmp_path: Path) -> None:
             report = check(receiver.file.read_bytes()[188 * 700 :])
             assert report.continuity_total == 0
             assert report.sync_errors == 0
+
+
+def test_rendezvous_both_ways(tmp_path: Path) -> None:
+    """One route sends by rendezvous what another receives by rendezvous."""
+    sent = make(HD_6_MBPS, 6)
+    there = {"type": "srt", "mode": "rendezvous", "host": "127.0.0.2", "port": 4500, "adapter": "127.0.0.1"}
+    back = {"type": "srt", "mode": "rendezvous", "host": "127.0.0.1", "port": 4500, "adapter": "127.0.0.2"}
+    with (
+        UdpReceiver("127.0.0.1", 5001, tmp_path / "unicast.ts") as unicast,
+        Server(tmp_path / "server", [route(1, listener(4000), there), route(2, back, udp(5001))]) as server,
+    ):
+        until(lambda: server.processes("route_1")["srtOut:4500"]["connection"] == "connected")
+        until(lambda: server.processes("route_2")["srt"]["connection"] == "connected")
+        with SrtSender(sent, SrtUrl(4000, "caller")) as sender:
+            assert sender.wait_end(60) == 0
+        unicast.wait_bytes(sent.stat().st_size)
+        unicast.stop()
+        judge(sent, unicast.file)

@@ -38,10 +38,11 @@ ROOMS: dict[str, set[str]] = {
     "duplicator": {"duplication"},
     # what main.py would hold, were it not one screen long
     "house": BELOW_API,
+    "history": BELOW_API,
     "demo": BELOW_API,
     "engine_probe": BELOW_API,
     "system_checks": BELOW_API,
-    "main": {"api", "house", "demo", "engine_probe", "system_checks", *BELOW_API},
+    "main": {"api", "house", "history", "demo", "engine_probe", "system_checks", *BELOW_API},
     "__main__": {"cli"},
 }
 WEB = {"fastapi", "starlette", "uvicorn"}

@@ -29,3 +29,9 @@ def test_a_known_secret_is_hidden_wherever_it_stands(secret: str, around: str) -
 
 def test_text_without_secrets_stays() -> None:
     assert redact("srt://h:1?streamid=passphrase") == "srt://h:1?streamid=passphrase"
+
+
+@given(secrets)
+def test_a_passphrase_given_as_an_option_is_hidden(secret: str) -> None:
+    shown = redact(f"ffmpeg -mode caller -passphrase {secret} srt://127.0.0.1:4000")
+    assert shown == f"ffmpeg -mode caller -passphrase {HIDDEN} srt://127.0.0.1:4000"

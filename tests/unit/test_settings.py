@@ -22,6 +22,10 @@ def test_the_contract_has_these_keys() -> None:
         "ADMIN_PASSWORD",
         "CLEANUP_SCOPE",
         "ON_START",
+        "HEALTH_BANDWIDTH_S",
+        "HEALTH_FPS_S",
+        "HEALTH_ATTEMPTS",
+        "RETRY_FAILED_AFTER",
     }
 
 

@@ -33,7 +33,8 @@ class Border:
             await self._app(scope, receive, send)
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        reason = _reason(scope.get("method", "GET"), headers)
+        reads = scope["type"] == "http" and scope["method"] in _SAFE  # a WebSocket is no mere look
+        reason = _reason(headers, reads=reads)
         if reason:
             await problem(403, "forbidden", "Not from here", reason)(scope, receive, send)
             return
@@ -47,12 +48,12 @@ class Border:
         await self._app(scope, receive, send_guarded)  # type: ignore[arg-type]
 
 
-def _reason(method: str, headers: dict[bytes, str]) -> str | None:
+def _reason(headers: dict[bytes, str], *, reads: bool) -> str | None:
     host = headers.get(b"host", "")
     if not is_local(host):
         return f"the Host header must name this machine (localhost, 127.0.0.1), not {host[:100]!r}"
     origin = headers.get(b"origin")
-    if method not in _SAFE and origin is not None and origin.partition("://")[2] != host:
+    if not reads and origin is not None and origin.partition("://")[2] != host:
         return "a page of another site may not change anything here"
     return None
 
@@ -60,7 +61,7 @@ def _reason(method: str, headers: dict[bytes, str]) -> str | None:
 def is_local(host: str) -> bool:
     """True for `localhost` and loopback addresses, with or without a port."""
     name = host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
-    if name == "localhost":
+    if name.lower() == "localhost":
         return True
     try:
         return ipaddress.ip_address(name).is_loopback

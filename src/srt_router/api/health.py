@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from srt_router import __version__
+from srt_router.storage.events import EventStore
 from srt_router.supervision.manager import RouteManager
 
 
@@ -23,18 +24,20 @@ class Health(BaseModel):
     """How many routes have which status."""
 
 
-def health_api(manager: RouteManager) -> APIRouter:
+def health_api(manager: RouteManager, events: EventStore) -> APIRouter:
     """The path `/api/health`, open to everybody."""
     api = APIRouter(prefix="/api/health", tags=["health"])
 
+    @api.head("", include_in_schema=False)
     @api.get("", response_model=Health, responses={503: {"model": Health}}, summary="Can the server do its work?")
     async def health(response: Response) -> Health:
         able = manager.able
+        trouble = [events.trouble] if events.trouble else []
         response.status_code = 200 if able else 503
         return Health(
             status="ok" if able else "unavailable",
             version=__version__,
-            problems=[f"routes.json: {error}" for error in manager.file_errors],
+            problems=[f"routes.json: {error}" for error in manager.file_errors] + trouble,
             routes=dict(Counter(status for status in manager.statuses())),
         )
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from srt_router.errors import RouteNotFound, SrtRouterError, StartRefused
+from srt_router.errors import RouteNotFound, SrtRouterError, StartRefused, StopFailed
 
 log = logging.getLogger("Api")
 
@@ -39,6 +39,7 @@ class Problem(BaseModel):
 _STATUS: dict[type[SrtRouterError], tuple[int, str]] = {
     RouteNotFound: (404, "No such route"),
     StartRefused: (409, "The route cannot start"),
+    StopFailed: (500, "The route could not be taken off air"),
 }
 _CODES = {404: "notFound", 405: "methodNotAllowed", 403: "forbidden"}
 
@@ -60,7 +61,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> JSONResponse:
         code = _CODES.get(error.status_code, "httpError")
-        return problem(error.status_code, code, str(error.detail), str(error.detail))
+        answer = problem(error.status_code, code, str(error.detail), str(error.detail))
+        answer.headers.update(error.headers or {})  # Allow, where the method is the mistake
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import socket
+import struct
 from collections.abc import Iterator
 
 import uvicorn
 import uvicorn.lifespan.off
 import uvicorn.protocols.http.auto
-import uvicorn.protocols.websockets.auto  # all imported here, not by uvicorn later, on the running loop
+import uvicorn.protocols.websockets.websockets_sansio_impl as uvicorn_ws  # imported here, not later on the running loop
 from fastapi import FastAPI
 
 from srt_router.errors import PortTaken
@@ -20,6 +21,9 @@ log = logging.getLogger("SrtRouter")
 
 _CLOSE_S = 1
 """Seconds that open requests get at the end."""
+_CLIENT_SAYS_BYTES = 4096
+_ON_ITS_WAY_BYTES = 128 * 1024
+"""What waits in the kernel for one client of a WebSocket is out of date when it arrives."""
 
 
 class _Server(uvicorn.Server):
@@ -28,6 +32,25 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _WebSocket(uvicorn_ws.WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, but a client that takes nothing any more does not keep its connection for ever."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        client = transport.get_extra_info("socket")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_ITS_WAY_BYTES)  # the kernel would take megabytes
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        self.loop.call_later(_CLOSE_S, self._hang_up)
+
+    def _hang_up(self) -> None:
+        if not self.disconnected:
+            client = self.transport.get_extra_info("socket")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # drop what waits
+            self.transport.abort()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -63,6 +86,9 @@ async def serve_api(app: FastAPI, listener: socket.socket, stop: asyncio.Event) 
         date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_CLOSE_S,
+        ws=_WebSocket,
+        ws_max_size=_CLIENT_SAYS_BYTES,
+        ws_per_message_deflate=False,  # each message is made once for all clients, not packed for each
         h11_max_incomplete_event_size=65536,
     )
     server = _Server(config)

@@ -44,39 +44,50 @@ _CONNECTED = re.compile(r"^(?:Accepted SRT (?:source|target) connection|SRT (?:s
 _DISCONNECTED = re.compile(r"^SRT (?:source|target) disconnected$")
 _UDP_RECEIVING = "UDP source receiving"
 _UDP_SILENT = "UDP source silent"
-_PEER = re.compile(
-    r"(?:PASSING request from|Connection established to|managed the connection request from): ?(\S+?:\d+)"
-)
+_TRANSCODES = re.compile(r"^(?:\[info\] )?Output #0, mpegts, to ")
+"""ffmpeg knows its input and has begun: until then it waits for a stream."""
+_PEER = re.compile(r"(?:PASSING request from|managed the connection request from): ?(\S+?:\d+)")
+_ESTABLISHED = re.compile(r"Connection established to: ?(\S+:\d+)")
+"""Written by who calls as soon as the peer is there. The tool's own line comes with the first data only."""
 _REJECTED = re.compile(
     r"(?:REJECT reported from HS processing|reject(?:ed|ion)[^:]*): *(?P<why>[A-Za-z][^\r\n]{3,120})"
 )
 _ERROR = re.compile(r"^ERROR: (.+)$")
 _ENCRYPTION = re.compile(r"Incorrect passphrase|Password required or unexpected|BADSECRET|NOSECRET")
 
+_ENCRYPTION_TEXT = "passphrase rejected: the two sides do not use the same one, or only one of them uses any"
+
 
 def read_line(state: ConnectionState, line: str, now_ms: int) -> ConnectionState:
     """The connection after one more line of the log."""
-    if _CONNECTED.match(line) or line == _UDP_RECEIVING:
-        connects = state.connects + 1
-        return replace(
-            state,
-            connection=Connection.CONNECTED,
-            since_ms=now_ms,
-            connects=connects,
-            rejection=None,
-            error=None,
-        )
+    if found := _ESTABLISHED.search(line):
+        return _connected(replace(state, peer=state.peer if state.connected else found[1]), now_ms)
+    if _CONNECTED.match(line) or line == _UDP_RECEIVING or _TRANSCODES.match(line):
+        return _connected(state, now_ms)
     if _DISCONNECTED.match(line) or line == _UDP_SILENT:
         return replace(state, connection=Connection.WAITING, since_ms=now_ms, peer=None)
     if found := _PEER.search(line):
         return state if state.connected else replace(state, peer=found[1])
     if found := _ENCRYPTION.search(line):
-        return replace(state, rejection="passphrase rejected: it is not the one of the other side")
+        return replace(state, rejection=_ENCRYPTION_TEXT)
     if found := _REJECTED.search(line):
         return replace(state, rejection=found["why"].strip())
     if found := _ERROR.match(line):
         return replace(state, error=found[1])
     return state
+
+
+def _connected(state: ConnectionState, now_ms: int) -> ConnectionState:
+    if state.connected:
+        return state
+    return replace(
+        state,
+        connection=Connection.CONNECTED,
+        since_ms=now_ms,
+        connects=state.connects + 1,
+        rejection=None,
+        error=None,
+    )
 
 
 def started(state: ConnectionState, now_ms: int) -> ConnectionState:

@@ -1,4 +1,8 @@
-"""Follows the log of every process: each line reaches its listener within milliseconds of being written."""
+"""Follows the log of every process: each line reaches its listener within milliseconds of being written.
+
+The kernel's inotify instances and watches are shared with everybody of our user. A log for which none is
+left is read every half second instead.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,15 @@ log = logging.getLogger("RouteMonitor")
 
 _PAUSE_S = 0.05
 """A log that is written without pause is read so often at most."""
+_POLL_S = 0.5
+"""A log that cannot be watched is read so often."""
 
 
 @dataclass(slots=True)
 class _Watched:
     name: str
-    number: int
+    number: int | None
+    """Of its inotify watch; None: it is polled."""
     tail: Tail
     listener: Callable[[list[str]], None]
     resting: bool = False
@@ -31,29 +38,61 @@ class LogWatcher:
 
     def __init__(self, run_dir_fd: int) -> None:
         self._run_dir_fd = run_dir_fd
-        self._inotify = Inotify()
+        self._told = False
+        self._inotify: Inotify | None = None
         self._by_number: dict[int, _Watched] = {}
         self._by_name: dict[str, _Watched] = {}
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._inotify.fd, self._readable)
+        try:
+            self._inotify = Inotify()
+        except OSError as error:
+            self._say_that_it_polls(error)
+        else:
+            self._loop.add_reader(self._inotify.fd, self._readable, self._inotify)
 
     def follow(self, name: str, listener: Callable[[list[str]], None]) -> None:
         """Call `listener` with each new line of the file `name` in RUN_DIR, made if it is not there yet."""
         if name in self._by_name:
             return
         tail = Tail(name, self._run_dir_fd, from_end=True)
-        number = self._inotify.watch(f"/proc/self/fd/{self._run_dir_fd}/{name}")
-        watched = _Watched(name, number, tail, listener)
-        self._by_number[number] = watched
-        self._by_name[name] = watched
+        watched = self._by_name[name] = _Watched(name, self._watch(name), tail, listener)
+        if watched.number is None:
+            self._poll(watched)
+        else:
+            self._by_number[watched.number] = watched
+
+    def _watch(self, name: str) -> int | None:
+        if self._inotify is None:
+            return None
+        try:
+            return self._inotify.watch(f"/proc/self/fd/{self._run_dir_fd}/{name}")
+        except OSError as error:
+            self._say_that_it_polls(error)
+            return None
+
+    def _say_that_it_polls(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            log.warning(
+                "No more logs can be watched (%s): connections are seen half a second late. "
+                "Remedy: raise fs.inotify.max_user_instances and fs.inotify.max_user_watches, and restart",
+                error.strerror,
+            )
+
+    def _poll(self, watched: _Watched) -> None:
+        if self._by_name.get(watched.name) is watched:
+            self._read(watched)
+            self._loop.call_later(_POLL_S, self._poll, watched)
 
     def unfollow(self, name: str) -> None:
         """Follow that file no more."""
         watched = self._by_name.pop(name, None)
-        if watched:
+        if watched is None:
+            return
+        if watched.number is not None and self._inotify:
             del self._by_number[watched.number]
             self._inotify.unwatch(watched.number)
-            watched.tail.close()
+        watched.tail.close()
 
     def drain(self, name: str) -> None:
         """Read that file now: its process has ended, and its last words decide what happens next."""
@@ -63,13 +102,15 @@ class LogWatcher:
 
     def close(self) -> None:
         """Stop following everything."""
-        self._loop.remove_reader(self._inotify.fd)
         for name in list(self._by_name):
             self.unfollow(name)
-        self._inotify.close()
+        if self._inotify:
+            self._loop.remove_reader(self._inotify.fd)
+            self._inotify.close()
+            self._inotify = None
 
-    def _readable(self) -> None:
-        for number in self._inotify.read():
+    def _readable(self, inotify: Inotify) -> None:
+        for number in inotify.read():
             watched = self._by_number.get(number)
             if watched is None:
                 continue

@@ -38,10 +38,10 @@ class Tail:
             self._at = 0
         return [printable(line) for line in whole if line.strip(b"\0 \r")]
 
-    def last_line(self) -> str | None:
-        """The newest whole line since the last call, or None: all that a statistics reader needs."""
-        lines = self.lines()
-        return lines[-1] if lines else None
+    @property
+    def written_ms(self) -> int:
+        """Milliseconds since the epoch at which somebody wrote to the file the last time."""
+        return os.fstat(self._fd).st_mtime_ns // 1_000_000
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -51,7 +51,8 @@ class Tail:
 def printable(line: bytes) -> str:
     """A line as text that no terminal or log file takes for anything but text."""
     text = line.replace(b"\0", b"").rstrip(b"\r").decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "�" for char in text[:4096])
+    text = text[:4096]
+    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
 
 
 class LastLines:

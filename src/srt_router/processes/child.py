@@ -55,11 +55,14 @@ class Child:
         share.submit(partial(self._reap, on_exit))
 
     def _reap(self, on_exit: Callable[[Child], None]) -> None:
-        self.signal(signal.SIGKILL)  # what is left of its group; the unreaped leader still holds the number
-        found = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
+        with contextlib.suppress(PermissionError):  # a set-uid program in its group
+            self.signal(signal.SIGKILL)  # what is left of its group; the unreaped leader still holds the number
+        found = None
+        with contextlib.suppress(ChildProcessError):  # reaped by somebody else: how it ended stays unknown
+            found = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
         os.close(self._pidfd)
         by_signal = found is not None and found.si_code != os.CLD_EXITED
-        status = None if found is None else found.si_status
+        status = found.si_status if found else None
         self.exit = Exit(None, status) if by_signal else Exit(status, None)
         crashpoint("after_exit_seen")
         self._exit.set_result(self.exit)

@@ -102,9 +102,7 @@ class _Cleanup:
         log.info("Found %d PID file(s), cleaning up orphans...", len(files))
         targets, meant = await asyncio.to_thread(self._judge_files, files)
         crashpoint("after_files_judged")
-        for orphan, facts in targets:
-            log.info("Killing %s PID %d (PID file)", display_name(facts), orphan.pid)
-        ended = await self._end(targets)
+        ended = await self._end(targets, _announce_with_file)
         for file in meant:
             if file.pid in ended:
                 self._remove(file)
@@ -156,12 +154,15 @@ class _Cleanup:
             quick = False
 
     def _scan(self, quick: bool) -> tuple[list[Target], list[int]]:
+        """Look at all: whom to end, and who is amidst an exec."""
         candidates, unsettled = self._table.candidates(quick=quick)
         targets: list[Target] = []
         for pid in candidates:
             if len(targets) >= self._at_once:
                 break  # the next scan finds the others
-            found = None if pid in self._seen else self._pin(pid)
+            if pid in self._seen:
+                continue
+            found = self._pin(pid)
             if found is None:
                 continue
             pin, facts = found
@@ -197,16 +198,14 @@ class _Cleanup:
             return None
         return pin, facts
 
-    async def _end(self, targets: list[Target], announce: Callable[[list[Target]], None] | None = None) -> set[int]:
+    async def _end(self, targets: list[Target], announce: Callable[[list[Target]], None]) -> set[int]:
         """End those that have not come on air meanwhile; the answer holds the PIDs whose death was seen."""
         try:
             keep = set(self._keep())
             chosen = [target for target in targets if target[0].pid not in keep]
             if not chosen:
                 return set()
-            if announce:
-                announce(chosen)
-            errors = await end_all([orphan for orphan, _ in chosen], GRACE_S)
+            errors = await end_all([orphan for orphan, _ in chosen], GRACE_S, lambda: announce(chosen))
         finally:
             for orphan, _ in targets:
                 orphan.close()
@@ -252,6 +251,11 @@ class _Cleanup:
 
 def _target(pin: Pin, facts: Facts) -> Target:
     return Orphan(pin, group=facts.leads_group and facts.owner is Owner.OURS), facts
+
+
+def _announce_with_file(targets: list[Target]) -> None:
+    for orphan, facts in targets:
+        log.info("Killing %s PID %d (PID file)", display_name(facts), orphan.pid)
 
 
 def _announce(targets: list[Target]) -> None:

@@ -6,8 +6,9 @@ Killing N processes takes as long as killing the slowest one.
 from __future__ import annotations
 
 import asyncio
+import select
 import signal
-from collections.abc import Awaitable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,9 @@ from srt_router.processes.crashpoint import crashpoint
 
 GRACE_S = 3.0
 """Seconds between SIGTERM and SIGKILL. Healthy processes need 0.1 s at most."""
+
+REMIND_S = 0.5
+"""Seconds after which SIGTERM is sent again: ffmpeg, while its input is silent, heeds only the second."""
 
 KILL_WAIT_S = 2.0
 """Seconds that a death is waited for after SIGKILL; longer means uninterruptible sleep (state D)."""
@@ -33,7 +37,7 @@ class Endable(Protocol):
         ...
 
     def ended(self) -> Awaitable[None]:
-        """Done once its death has been seen. A future costs less than a coroutine, which takes a task."""
+        """Done once its death has been seen."""
         ...
 
 
@@ -43,6 +47,11 @@ class Pin(Protocol):
     @property
     def pid(self) -> int:
         """The PID that it was opened for."""
+        ...
+
+    @property
+    def fd(self) -> int | None:
+        """The descriptor. None for a model."""
         ...
 
     def ended(self) -> bool:
@@ -72,6 +81,7 @@ class Orphan:
     def __init__(self, pin: Pin, *, group: bool) -> None:
         """`group`: it leads a process group that is ours, so its group is signalled with it."""
         self.pid = pin.pid
+        self.pidfd = pin.fd
         self._pin = pin
         self._group = group
 
@@ -99,40 +109,106 @@ class NotEnded:
     reason: str
 
 
-async def end_all(processes: Iterable[Endable], grace_s: float = GRACE_S) -> list[NotEnded]:
-    """End all of them at once; the answer names those that could not be ended, and why."""
+async def end_all(
+    processes: Iterable[Endable], grace_s: float = GRACE_S, announce: Callable[[], None] | None = None
+) -> list[NotEnded]:
+    """End all of them at once; the answer names those that could not be ended, and why.
+
+    `announce` is called when all have their SIGTERM: while it takes its time, they die.
+    """
     crashpoint("before_kill")
-    waits: dict[asyncio.Future[None], Endable] = {}
+    told: list[Endable] = []
     refused: list[NotEnded] = []
     for process in processes:
         error = _try_signal(process, signal.SIGTERM)
         if error:
             refused.append(NotEnded(process.pid, error))
-            continue
+        else:
+            told.append(process)
+    for process in told:
         _try_signal(process, signal.SIGCONT)  # one that is stopped takes SIGTERM only when it goes on
-        waits[asyncio.ensure_future(process.ended())] = process
+    if announce:
+        announce()
     crashpoint("after_term")
-    try:
-        left = await _wait(waits, grace_s)
-        if left:
-            for wait in left:
-                _try_signal(waits[wait], signal.SIGKILL)
-            crashpoint("after_sigkill")
-        left = await _wait(left, KILL_WAIT_S)
-    finally:
-        for wait in waits:
-            wait.cancel()
-    if waits:
-        crashpoint("after_death")
+    left = await _see_them_die(told, grace_s) if told else []
     reason = f"still there {KILL_WAIT_S:g} s after SIGKILL (uninterruptible sleep?)"
-    return refused + [NotEnded(waits[wait].pid, reason) for wait in left]
+    return refused + [NotEnded(process.pid, reason) for process in left]
 
 
-async def _wait(waits: Collection[asyncio.Future[None]], timeout_s: float) -> set[asyncio.Future[None]]:
-    if not waits:
-        return set()
-    _done, left = await asyncio.wait(waits, timeout=timeout_s)
+async def _see_them_die(processes: list[Endable], grace_s: float) -> list[Endable]:
+    """Wait, SIGKILL those left, wait again; the answer holds those that outlived even that."""
+    deaths = _Deaths(processes)
+    try:
+        await deaths.wait(min(REMIND_S, grace_s))
+        for process in deaths.left:
+            _try_signal(process, signal.SIGTERM)
+        if deaths.left:
+            await deaths.wait(max(0.0, grace_s - REMIND_S))
+        if deaths.left:
+            for process in deaths.left:
+                _try_signal(process, signal.SIGKILL)
+            crashpoint("after_sigkill")
+            await deaths.wait(KILL_WAIT_S)
+        left = deaths.left
+    finally:
+        deaths.close()
+    crashpoint("after_death")
     return left
+
+
+class _Deaths:
+    """Waits for many deaths: one epoll for all orphans, a future for each of the others."""
+
+    def __init__(self, processes: Iterable[Endable]) -> None:
+        self._epoll: select.epoll | None = None
+        """Made for orphans only: the end of a route must not fail for want of a descriptor."""
+        self._by_fd: dict[int, Endable] = {}
+        self._waits: dict[asyncio.Future[None], Endable] = {}
+        self._loop = asyncio.get_running_loop()
+        self._all_seen: asyncio.Future[None] = self._loop.create_future()
+        for process in processes:
+            pidfd = process.pidfd if isinstance(process, Orphan) else None
+            if pidfd is None:
+                self._waits[_future(process.ended())] = process
+            else:
+                if self._epoll is None:
+                    self._epoll = select.epoll()
+                    self._loop.add_reader(self._epoll.fileno(), self._read, self._epoll)
+                self._epoll.register(pidfd, select.EPOLLIN)
+                self._by_fd[pidfd] = process
+        self._check()
+
+    @property
+    def left(self) -> list[Endable]:
+        """Those whose death has not been seen."""
+        return [*self._by_fd.values(), *(process for wait, process in self._waits.items() if not wait.done())]
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until all have died, or the time is over."""
+        await asyncio.wait({self._all_seen, *self._waits}, timeout=timeout_s)
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._epoll:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+        self._all_seen.cancel()
+        for wait in self._waits:
+            wait.cancel()
+
+    def _read(self, epoll: select.epoll) -> None:
+        for fd, _ in epoll.poll(0, max(1, len(self._by_fd))):
+            epoll.unregister(fd)
+            del self._by_fd[fd]
+        self._check()
+
+    def _check(self) -> None:
+        if not self._by_fd and not self._all_seen.done():
+            self._all_seen.set_result(None)
+
+
+def _future(awaitable: Awaitable[None]) -> asyncio.Future[None]:
+    return asyncio.ensure_future(awaitable)
 
 
 def _try_signal(process: Endable, signum: signal.Signals) -> str | None:

@@ -6,9 +6,12 @@ Four hundred starts, or four hundred deaths, in one turn of the loop would make 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
+
+log = logging.getLogger("PidManager")
 
 _SLICE_S = 0.004
 """Seconds of work per turn of the loop: a few starts, or some twenty deaths."""
@@ -32,7 +35,10 @@ class LoopShare:
     def _run(self) -> None:
         while self._jobs and self._left_s > 0:
             began = time.monotonic()
-            self._jobs[0]()  # it counts as waiting while it runs, so that a job of its own comes after it
+            try:
+                self._jobs[0]()  # it counts as waiting while it runs, so that a job of its own comes after it
+            except Exception:  # noqa: BLE001 - one that fails must not stop every start and every death
+                log.exception("A start or a death could not be handled")
             self._jobs.popleft()
             self._left_s -= time.monotonic() - began
         if self._turn_ends is None:

@@ -46,9 +46,8 @@ class Facts:
     """File name of the program that runs."""
     owner: Owner
     tag: Tag | None
-    start_ticks: int
-    started_ms: int
-    """Milliseconds since the epoch, to about a second."""
+    started_ms: int | None
+    """Milliseconds since the epoch, to about a second; None where the tag says it all, and nobody looked."""
     leads_group: bool
     """PID and process group are the same."""
     supervised: bool = False
@@ -145,6 +144,6 @@ def stranger_reason(facts: Facts, written_ms: int | None) -> str | None:
         return "it belongs to another SRT Router that is running"
     if facts.program != SRT_LIVE_TRANSMIT:
         return f"that PID is {facts.program} now, without our tag"
-    if written_ms is None or facts.started_ms > written_ms + _START_SLACK_MS:
+    if written_ms is None or facts.started_ms is None or facts.started_ms > written_ms + _START_SLACK_MS:
         return "that process started after the file was written: the PID was reused"
     return None

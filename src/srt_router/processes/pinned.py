@@ -7,7 +7,6 @@ first, verify through /proc second, and look whether it has ended meanwhile thir
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import select
@@ -62,8 +61,10 @@ class Pinned:
 
     def send(self, signum: signal.Signals) -> None:
         """Signal the process. One that has ended is no error; PermissionError is raised."""
-        with contextlib.suppress(ProcessLookupError):
+        try:
             signal.pidfd_send_signal(self.fd, signum)
+        except ProcessLookupError:
+            return
 
     def send_group(self, signum: signal.Signals) -> None:
         """Signal the group that the process leads; where the kernel cannot, the process alone."""

@@ -113,6 +113,23 @@ def environ(pid: int) -> dict[str, str] | None:
     return None if raw is None else parse_environ(raw)
 
 
+def environ_block(pid: int) -> tuple[bytes | None, int | None]:
+    """The environment as it is, and whose it is: the effective user, or root where the process is guarded."""
+    try:
+        fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None, None
+    try:
+        data = os.read(fd, 65536)
+        while len(data) >= 4096 and (more := os.read(fd, 65536)) and len(data) < _MAX_ENVIRON:
+            data += more
+        return data, os.fstat(fd).st_uid
+    except OSError:
+        return None, None
+    finally:
+        os.close(fd)
+
+
 def parse_environ(raw: bytes) -> dict[str, str]:
     """Split an environment block; where a name stands twice, the first counts, as for getenv."""
     found: dict[str, str] = {}

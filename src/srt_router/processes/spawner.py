@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -43,9 +44,16 @@ class Spawner:
     """Starts and deaths take their turns here."""
     spawned: int = field(default=0, init=False)
     """Processes started since the server started."""
+    _closed: bool = field(default=False, init=False)
+
+    def close(self) -> None:
+        """Start nothing any more."""
+        self._closed = True
 
     def spawn(self, spec: ProcessSpec, on_exit: Callable[[Child], None]) -> Child:
         """Start a process. Raises SpawnFailed when it cannot be started at all."""
+        if self._closed:
+            raise SpawnFailed(f"{spec.name} is not started: the server is ending")
         crashpoint("before_spawn")
         nonce = new_nonce()
         tag = Tag(
@@ -60,12 +68,12 @@ class Spawner:
             if spec.config is not None and spec.config_path is not None:
                 write_config(self.run_dir, spec)
             pid = self._exec(spec, tag)
+            crashpoint("after_spawn")
+            child = _watchable(spec, pid, nonce)
         except OSError as error:
             raise SpawnFailed(f"cannot start {spec.argv[0]} for {spec.name}: {_why(error, spec)}") from error
-        crashpoint("after_spawn")
         self.spawned += 1
         restore_priority(pid)
-        child = Child(spec, pid, nonce)
         try:
             self.pid_files.write(spec.name, child.pid)
         except OSError as error:
@@ -101,6 +109,16 @@ class Spawner:
         return os.open(name, flags, 0o600, dir_fd=self.run_dir.fd)
 
 
+def _watchable(spec: ProcessSpec, pid: int, nonce: str) -> Child:
+    """The new process; one that cannot be watched (no descriptor left) must not live: nobody would end it."""
+    try:
+        return Child(spec, pid, nonce)
+    except OSError:
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+
+
 def find_program(name: str) -> str:
     """The path of a program: each place in PATH tried by the kernel instead costs a failed exec.
 
@@ -127,17 +145,25 @@ def write_config(run_dir: SafeDirectory, spec: ProcessSpec) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(temp, flags, 0o600, dir_fd=run_dir.fd)
     try:
-        os.write(fd, spec.config.encode())
-    finally:
-        os.close(fd)
-    os.rename(temp, name, src_dir_fd=run_dir.fd, dst_dir_fd=run_dir.fd)
+        try:
+            os.write(fd, spec.config.encode())
+        finally:
+            os.close(fd)
+        os.rename(temp, name, src_dir_fd=run_dir.fd, dst_dir_fd=run_dir.fd)
+    except OSError:
+        os.unlink(temp, dir_fd=run_dir.fd)
+        raise
 
 
 def remove_output(run_dir: SafeDirectory, spec: ProcessSpec) -> None:
     """Remove the files of a process that is gone for good."""
     for suffix in (LOG_SUFFIX, STATS_SUFFIX, CONFIG_SUFFIX):
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.unlink(spec.name + suffix, dir_fd=run_dir.fd)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.warning("Cannot remove %s%s: %s", spec.name, suffix, error.strerror)
 
 
 def clear(run_dir: SafeDirectory) -> None:

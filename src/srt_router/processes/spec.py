@@ -17,7 +17,7 @@ class Peer(StrEnum):
     CALLER = "caller"
     """An SRT caller: it ends (exit status 0) when its peer does not answer or leaves; that is waiting."""
     RENDEZVOUS = "rendezvous"
-    """Both sides call each other; ends as a caller does."""
+    """Both sides call each other, without pause: the two must meet. It never ends by itself."""
     NONE = "none"
     """No SRT connection of its own (udpDuplicator, ffmpeg between two buses)."""
 
@@ -50,6 +50,8 @@ class ProcessSpec:
     peer: Peer = Peer.NONE
     joins: tuple[str, int] | None = None
     """The bus (group, port) that it must have joined before the process that feeds the bus may start."""
+    feeds: tuple[str, int] | None = None
+    """The bus (group, port) that it fills."""
     config_path: str | None = None
     """A file that the process reads at its start and again whenever it is replaced."""
     config: str | None = None

@@ -23,6 +23,8 @@ class Engine:
     """Path of duplicator.py."""
     clock: bool = True
     """Whether ffmpeg can draw text (it needs a font): the clock in the test pattern."""
+    encoders: frozenset[str] = frozenset()
+    """The hardware encoders that were seen to work here, by ffmpeg's names: `h264_nvenc`."""
 
     @property
     def decodes_percent(self) -> bool:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, SecretStr
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BaseModel, BeforeValidator, Field, GetCoreSchemaHandler, SecretStr, ValidationError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from srt_router.routes.addresses import refuse, text
 
 MASK = "**********"
 """What is shown in place of a passphrase; refused as one, so that a mask sent back does not become it."""
+
+Problem = tuple[str, str]
+"""(JSON name of a field, message)."""
+
+
+def raise_problems(model: BaseModel, problems: Collection[Problem]) -> None:
+    """Raise all problems of a model at once, each at its own field."""
+    if problems:
+        details = [
+            InitErrorDetails(type=PydanticCustomError("route", "{message}", {"message": m}), loc=(f,), input=None)
+            for f, m in problems
+        ]
+        raise ValidationError.from_exception_data(type(model).__name__, details, hide_input=True)
+
 
 INT32 = 2**31 - 1
 """The largest value of libsrt's int32 options."""

@@ -6,32 +6,19 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal, cast
 
-from pydantic import BeforeValidator, Field, SecretStr, StrictBool, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BeforeValidator, Field, SecretStr, StrictBool, model_validator
 
 from srt_router.routes import addresses
 from srt_router.routes.addresses import is_multicast, on_bus, refuse, text
-from srt_router.routes.fields import INT32, MASK, Label, ListOf, Port, StreamId, Whole
+from srt_router.routes.fields import INT32, MASK, Label, ListOf, Port, Problem, StreamId, Whole, raise_problems
 from srt_router.routes.srt_options import Model, SrtOptions, passphrase_of, to_camel
+from srt_router.routes.transcode import AudioEncode, MatrixCell, Transcode, VideoEncode
 
 MAX_DESTINATIONS = 64
 DEFAULT_TTL = 64
 """Hops of a UDP destination that names none, multicast too, as hardware encoders have it. The kernel's own
 default for multicast, 1, ends at the first router: the stream plays on the bench and is dark in the plant.
 A larger TTL leaks nothing: routers forward a group only to where it was joined."""
-
-Problem = tuple[str, str]
-"""(JSON name of a field, message)."""
-
-
-def _raise(model: Model, problems: Collection[Problem]) -> None:
-    """Raise all problems of a model at once, each at its own field."""
-    if problems:
-        details = [
-            InitErrorDetails(type=PydanticCustomError("route", "{message}", {"message": m}), loc=(f,), input=None)
-            for f, m in problems
-        ]
-        raise ValidationError.from_exception_data(type(model).__name__, details, hide_input=True)
 
 
 class SrtEndpoint(SrtOptions):
@@ -57,7 +44,7 @@ class SrtEndpoint(SrtOptions):
             found.append(("port", "must be between 1024 and 65535: srt-live-transmit refuses lower ports"))
         elif on_bus(self.adapter or "", self.port):
             found.append(("adapter", "is in the range of the router's own buses"))
-        _raise(self, found)
+        raise_problems(self, found)
         return self
 
     def _address_problems(self) -> list[Problem]:
@@ -110,7 +97,7 @@ class UdpSource(Model):
             found.append(("sourceAddress", "needs a multicast group in 'host' (224.0.1.0 to 239.255.255.255)"))
         if on_bus(self.host or "", self.port):
             found.append(("host", BUS_REFUSED))
-        _raise(self, found)
+        raise_problems(self, found)
         return self
 
 
@@ -136,17 +123,12 @@ class UdpDestination(Model):
 
     @model_validator(mode="after")
     def _check_endpoint(self) -> UdpDestination:
-        _raise(self, [("host", BUS_REFUSED)] if on_bus(self.host, self.port) else [])
+        raise_problems(self, [("host", BUS_REFUSED)] if on_bus(self.host, self.port) else [])
         return self
 
 
 Source = Annotated[SrtSource | UdpSource, Field(discriminator="type")]
 Destination = Annotated[SrtDestination | UdpDestination, Field(discriminator="type")]
-
-
-def _no_transcode(value: object) -> None:
-    if value is not None:
-        refuse("must be null: transcoding is not available yet")
 
 
 def _route_id(value: object) -> str:
@@ -164,7 +146,8 @@ class RouteInput(Model):
     auto_start: StrictBool = False
     """Start the route with the server."""
     source: Source
-    transcode: Annotated[None, BeforeValidator(_no_transcode)] = None
+    transcode: Transcode | None = None
+    """What is made of the stream on its way; none: it passes unchanged."""
     destinations: Annotated[tuple[Destination, ...], ListOf, Field(max_length=MAX_DESTINATIONS)] = ()
     test_source: StrictBool = False
     """The router itself calls the source's listener with a test pattern."""
@@ -175,9 +158,9 @@ class RouteInput(Model):
         if self.test_source:
             source = self.source
             if not isinstance(source, SrtSource) or source.mode != "listener":
-                _raise(self, [("testSource", "needs a source that is an SRT listener, which it can call")])
+                raise_problems(self, [("testSource", "needs a source that is an SRT listener, which it can call")])
             elif source.bindtodevice is not None:
-                _raise(self, [("testSource", "cannot reach a listener that has 'bindtodevice'")])
+                raise_problems(self, [("testSource", "cannot reach a listener that has 'bindtodevice'")])
         return self
 
     def secrets(self) -> frozenset[str]:
@@ -251,4 +234,5 @@ def _value_to_json(value: object, hide_secrets: bool) -> object:
 def json_names() -> Mapping[type[Model], frozenset[str]]:
     """Return the JSON names of each part of a route, to suggest the one that was meant."""
     models: tuple[type[Model], ...] = (Route, SrtSource, SrtDestination, UdpSource, UdpDestination)
+    models += (Transcode, VideoEncode, AudioEncode, MatrixCell)
     return {model: frozenset(map(to_camel, model.model_fields)) for model in models}

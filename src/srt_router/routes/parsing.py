@@ -12,6 +12,7 @@ from srt_router.routes.errors import FieldError, Location, RouteInvalid
 from srt_router.routes.model import Route, RouteInput, json_names
 
 _UNION_TAGS = frozenset({"srt", "udp"})
+_SHAPE_TAGS = frozenset({"word", "encode"})
 
 _MESSAGES = {
     "missing": "is required",
@@ -78,11 +79,12 @@ def _unknown_field(name: str, location: Location) -> str:
 
 
 def _location(loc: tuple[int | str, ...]) -> Location:
-    """Take out what pydantic puts in for the chosen member of a union: `source.srt.port`."""
+    """Take out what pydantic puts in for the chosen member of a union: `source.srt.port`, `video.encode.codec`."""
     parts: list[str | int] = []
     for index, part in enumerate(loc):
         before = loc[index - 1] if index else None
         after_end = before == "source" or (isinstance(before, int) and loc[index - 2] == "destinations")
-        if not (after_end and part in _UNION_TAGS):
+        after_stream = before in ("video", "audio") and loc[index - 2] == "transcode"
+        if not (after_end and part in _UNION_TAGS) and not (after_stream and part in _SHAPE_TAGS):
             parts.append(part)
     return tuple(parts)

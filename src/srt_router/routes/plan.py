@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from srt_router.processes.spec import Leg, Peer, ProcessSpec
 from srt_router.routes.bus import Bus
 from srt_router.routes.engine import Engine
+from srt_router.routes.ffmpeg import transcode_argv
 from srt_router.routes.model import DEFAULT_TTL, Route, SrtDestination, SrtEndpoint, UdpDestination, UdpSource
 from srt_router.routes.pattern import test_pattern
+from srt_router.routes.transcode import Transcode
 from srt_router.routes.uri import bus_in, bus_out, duplicator_bus_in, duplicator_source, srt_uri
 
 STATS_EVERY_PACKETS = 100
@@ -22,9 +24,20 @@ class PlanContext:
     """What a plan needs beside the route."""
 
     bus: Bus
+    """What the source feeds. Without a transcode the destinations join it."""
     run_dir: str
     """Where files of live processes are kept."""
     engine: Engine
+    transcoded_bus: Bus | None = None
+    """What ffmpeg feeds, and the destinations join, where there is a transcode."""
+
+    def output_bus(self, route: Route) -> Bus:
+        """Return the bus that the destinations of a route join."""
+        if route.transcode is None:
+            return self.bus
+        if self.transcoded_bus is None:
+            raise ValueError(f"the transcode of {route.id} needs a second bus")
+        return self.transcoded_bus
 
 
 def plan(route: Route, context: PlanContext, running: Sequence[ProcessSpec] = ()) -> list[ProcessSpec]:
@@ -39,11 +52,14 @@ def plan(route: Route, context: PlanContext, running: Sequence[ProcessSpec] = ()
         for index, destination in enumerate(route.destinations)
         if isinstance(destination, UdpDestination) and destination.enabled
     ]
+    alone = isinstance(route.source, UdpSource) and route.transcode is None
+    if udp and not alone:
+        processes.append(_udp_destinations(route, context, udp))
+    if route.transcode is not None:
+        processes.append(_transcode(route, route.transcode, context))
     if isinstance(route.source, UdpSource):
-        processes.append(_duplicator(route, context, udp))
+        processes.append(_udp_source(route, route.source, context, udp if alone else ()))
     else:
-        if udp:
-            processes.append(_duplicator(route, context, udp))
         processes.append(_srt_source(route, route.source, context))
     if route.test_source and not isinstance(route.source, UdpSource):
         processes.append(test_pattern(route, route.source, clock=context.engine.clock))
@@ -51,8 +67,12 @@ def plan(route: Route, context: PlanContext, running: Sequence[ProcessSpec] = ()
 
 
 def _srt_live_transmit(end: SrtEndpoint, source: str, target: str, *, chunk: int | None) -> tuple[str, ...]:
-    """Return the command line. Callers run without auto-reconnect, which storms on a wrong passphrase."""
-    reconnect = "yes" if end.mode == "listener" else "no"
+    """Return the command line.
+
+    Callers run without auto-reconnect, which storms on a wrong passphrase. Rendezvous does not storm (a try
+    takes 3 s, whatever its end), and two sides that pause between tries might never meet.
+    """
+    reconnect = "no" if end.mode == "caller" else "yes"
     options = [f"-a:{reconnect}", f"-s:{STATS_EVERY_PACKETS}", "-pf:json", "-ll:note", "-lfa:conn"]
     if chunk is not None:
         # The tool overwrites the payload size with its chunk (1456 bytes) unless that is 1316 or less.
@@ -68,10 +88,12 @@ def _srt_source(route: Route, source: SrtEndpoint, context: PlanContext) -> Proc
         argv=_srt_live_transmit(source, uri, bus_out(context.bus), chunk=None),
         legs=(Leg("source"),),
         peer=Peer(source.mode),
+        feeds=(context.bus.group, context.bus.port),
     )
 
 
 def _srt_destinations(route: Route, context: PlanContext, running: Sequence[ProcessSpec]) -> list[ProcessSpec]:
+    bus = context.output_bus(route)
     wanted: list[ProcessSpec] = []
     for index, end in enumerate(route.destinations):
         if isinstance(end, SrtDestination) and end.enabled:
@@ -80,10 +102,10 @@ def _srt_destinations(route: Route, context: PlanContext, running: Sequence[Proc
                 ProcessSpec(
                     route_id=route.id,
                     process_type=f"srtOut:{end.port}",
-                    argv=_srt_live_transmit(end, bus_in(context.bus), uri, chunk=end.payloadsize),
+                    argv=_srt_live_transmit(end, bus_in(bus), uri, chunk=end.payloadsize),
                     legs=(Leg("destination", index),),
                     peer=Peer(end.mode),
-                    joins=(context.bus.group, context.bus.port),
+                    joins=(bus.group, bus.port),
                 )
             )
     return _told_apart(wanted, running)
@@ -110,24 +132,47 @@ def _is_named_after(running: ProcessSpec, spec: ProcessSpec) -> bool:
     return running.route_id == spec.route_id and base == spec.process_type and (not suffix or suffix.isdigit())
 
 
-def _duplicator(route: Route, context: PlanContext, destinations: Sequence[tuple[int, UdpDestination]]) -> ProcessSpec:
-    """Return the process of all UDP destinations, which takes a UDP source onto the bus as well."""
-    path = f"{context.run_dir}/{route.id}_udpDuplicator.json"
-    start = (context.engine.python, "-I", "-S", context.engine.duplicator)
-    legs = tuple(Leg("destination", index) for index, _ in destinations)
-    joins: tuple[str, int] | None = None
-    if isinstance(route.source, UdpSource):
-        ends: tuple[str, ...] = ("--input", duplicator_source(route.source), "--bus", str(context.bus))
-        legs = (Leg("source"), *legs)
-    else:
-        ends = ("--input", duplicator_bus_in(context.bus))
-        joins = (context.bus.group, context.bus.port)
+def _transcode(route: Route, transcode: Transcode, context: PlanContext) -> ProcessSpec:
+    """Return the ffmpeg process between the two buses."""
+    target = context.output_bus(route)
     return ProcessSpec(
         route_id=route.id,
-        process_type="udpDuplicator",
-        argv=(*start, *ends, "--config", path),
-        legs=legs,
-        joins=joins,
+        process_type="ffmpeg",
+        argv=transcode_argv(transcode, context.bus, target, context.engine),
+        legs=(Leg("transcode"),),
+        joins=(context.bus.group, context.bus.port),
+        feeds=(target.group, target.port),
+    )
+
+
+Numbered = Sequence[tuple[int, UdpDestination]]
+"""Destinations with their positions in the route's list."""
+
+
+def _udp_source(route: Route, source: UdpSource, context: PlanContext, destinations: Numbered) -> ProcessSpec:
+    """Return the process that takes a UDP source onto the bus; without a transcode it serves destinations as well."""
+    ends = ("--input", duplicator_source(source), "--bus", str(context.bus))
+    spec = _duplicator(route, context, "udpDuplicator", ends, destinations)
+    return replace(spec, legs=(Leg("source"), *spec.legs), feeds=(context.bus.group, context.bus.port))
+
+
+def _udp_destinations(route: Route, context: PlanContext, destinations: Numbered) -> ProcessSpec:
+    """Return the process of all UDP destinations; where another takes in a UDP source, it is the second."""
+    bus = context.output_bus(route)
+    process_type = "udpDuplicator.2" if isinstance(route.source, UdpSource) else "udpDuplicator"
+    spec = _duplicator(route, context, process_type, ("--input", duplicator_bus_in(bus)), destinations)
+    return replace(spec, joins=(bus.group, bus.port))
+
+
+def _duplicator(
+    route: Route, context: PlanContext, process_type: str, ends: tuple[str, ...], destinations: Numbered
+) -> ProcessSpec:
+    path = f"{context.run_dir}/{route.id}_{process_type}.json"
+    return ProcessSpec(
+        route_id=route.id,
+        process_type=process_type,
+        argv=(context.engine.python, "-I", "-S", context.engine.duplicator, *ends, "--config", path),
+        legs=tuple(Leg("destination", index) for index, _ in destinations),
         config_path=path,
         config=_duplicator_config([destination for _, destination in destinations]),
     )

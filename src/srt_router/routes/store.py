@@ -100,17 +100,29 @@ class RoutesFile:
         """
         if changed := await self._changed():
             yield changed
-        events = awatch(
-            self.path.parent,
-            watch_filter=_is_routes_file,
-            stop_event=stop_event,
-            recursive=False,
-            rust_timeout=LOOK_EVERY_MS,
-            yield_on_timeout=True,
-        )
-        async for _ in events:
+        async for _ in self._occasions(stop_event):
             if changed := await self._changed():
                 yield changed
+
+    async def _occasions(self, stop_event: asyncio.Event) -> AsyncGenerator[None, None]:
+        """Yield whenever the file should be looked at: when inotify says so, and from time to time."""
+        try:
+            events = awatch(
+                self.path.parent,
+                watch_filter=_is_routes_file,
+                stop_event=stop_event,
+                recursive=False,
+                rust_timeout=LOOK_EVERY_MS,
+                yield_on_timeout=True,
+            )
+            async for _ in events:
+                yield
+        except (OSError, RuntimeError) as error:  # RuntimeError: what watchfiles makes of other errors of the kernel
+            logger.warning("%s is looked at every 2 s only, since it cannot be watched: %s", self.path, error)
+        while not stop_event.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop_event.wait(), LOOK_EVERY_MS / 1000)
+            yield
 
     async def _changed(self) -> Parsed | None:
         """Return what the file says if that is new, once it has settled."""

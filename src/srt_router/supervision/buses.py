@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 
 from srt_router.processes import sockets
 from srt_router.routes.bus import Bus, allocate
+from srt_router.supervision.taps import BusTaps
+
+log = logging.getLogger("RouteManager")
 
 _LOOK_S = 0.02
 
@@ -18,28 +22,34 @@ class BusBook:
     instance: str
     configured: frozenset[tuple[str, int]] = frozenset()
     """Local addresses and ports that routes are configured to bind, on air or not."""
-    _buses: dict[str, Bus] = field(default_factory=dict)
+    _buses: dict[tuple[str, str], Bus] = field(default_factory=dict)
 
-    def assign(self, route_id: str, occupied: frozenset[tuple[str, int]]) -> Bus:
-        """The bus of a route that is about to start; `occupied` is what the kernel's table shows in use."""
-        known = self._buses.get(route_id)
+    def assign(self, route_id: str, occupied: frozenset[tuple[str, int]], which: str = "A") -> Bus:
+        """A bus of a route that is about to start; `occupied` is what the kernel's table shows in use.
+
+        `which` is A, that of the source, or B, behind a transcode.
+        """
+        key = (route_id, which)
+        known = self._buses.get(key)
         if known and (known.group, known.port) not in occupied:
             return known
-        taken = frozenset(bus for owner, bus in self._buses.items() if owner != route_id)
-        bus = allocate(self.instance, f"{route_id}/A", taken, occupied | self.configured)
-        self._buses[route_id] = bus
+        taken = frozenset(bus for owner, bus in self._buses.items() if owner != key)
+        bus = allocate(self.instance, f"{route_id}/{which}", taken, occupied | self.configured)
+        self._buses[key] = bus
         return bus
 
     def forget(self, route_id: str) -> None:
         """The route is gone."""
-        self._buses.pop(route_id, None)
+        for key in [key for key in self._buses if key[0] == route_id]:
+            del self._buses[key]
 
 
 class JoinWatch:
     """Waits until the receivers of a bus have joined it. One look at the kernel's table serves all who wait."""
 
-    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, tasks: asyncio.TaskGroup, taps: BusTaps) -> None:
         self._tasks = tasks
+        self.taps = taps
         self._waiting: dict[asyncio.Future[None], tuple[Bus, int]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -59,8 +69,13 @@ class JoinWatch:
 
     async def _look(self) -> None:
         while self._waiting:
-            table = await asyncio.to_thread(sockets.raw_udp_table)
+            try:
+                table = await asyncio.to_thread(sockets.raw_udp_table)
+            except OSError as error:  # who waits starts without, when his time is over
+                log.error("Cannot see who has joined the buses: %s", error)  # noqa: TRY400
+                table = b""
             for seen, (bus, count) in list(self._waiting.items()):
-                if not seen.done() and sockets.joined(table, bus.group, bus.port) >= count:
+                own = 1 if self.taps.is_open(bus) else 0
+                if not seen.done() and sockets.joined(table, bus.group, bus.port) - own >= count:
                     seen.set_result(None)
             await asyncio.sleep(_LOOK_S)

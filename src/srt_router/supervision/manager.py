@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable
 
 from srt_router.errors import RouteNotFound, StartRefused
 from srt_router.monitoring.log_watcher import LogWatcher
-from srt_router.monitoring.statistics import StatisticsReader
+from srt_router.monitoring.statistics import Sample, StatisticsReader
 from srt_router.processes.cleanup import CleanupResult, PidManager, left_alone
 from srt_router.processes.ending import end_all
 from srt_router.processes.ownership import Rules
@@ -23,7 +24,13 @@ from srt_router.routes.errors import FieldError
 from srt_router.routes.model import Route
 from srt_router.supervision.buses import BusBook
 from srt_router.supervision.checks import PortTable
+from srt_router.supervision.event_bus import EventBus
+from srt_router.supervision.events import RouteAdded, RouteRemoved, RoutesFileRefused, RoutesFileTakenOver
+from srt_router.supervision.health import Limits
+from srt_router.supervision.health_checker import HealthChecker
 from srt_router.supervision.inventory import KnownProcess
+from srt_router.supervision.process_record import ProcessRecord
+from srt_router.supervision.reports import orphans_cleaned_up, route_edited
 from srt_router.supervision.route_owner import RouteOwner
 from srt_router.supervision.route_state import RouteStatus
 from srt_router.supervision.services import Services
@@ -38,22 +45,33 @@ _ORDERS_PER_TURN = 10
 class RouteManager:
     """Owns the owners. Everything here runs on the event loop."""
 
-    def __init__(self, spawner: Spawner, engine: Engine, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, spawner: Spawner, engine: Engine, tasks: asyncio.TaskGroup, limits: Limits) -> None:
         self.file_errors: tuple[FieldError, ...] = ()
         """What is wrong with routes.json at the moment; empty when nothing is."""
+        self.events = EventBus()
         self._owners: dict[str, RouteOwner] = {}
+        self._closing = False
         self._listeners: list[Callable[[str], None]] = []
         self._run_dir_fd = spawner.run_dir.fd
         self._statistics = StatisticsReader(self._run_dir_fd)
         self._services = Services(
             spawner=spawner,
             logs=LogWatcher(self._run_dir_fd),
+            statistics=self._statistics,
             buses=BusBook(spawner.instance.id),
             engine=engine,
             tasks=tasks,
             announce=self._announce,
+            events=self.events,
+        )
+        self._health = HealthChecker(
+            limits=limits, taps=self._services.taps, sample=self._sample, emit=self.events.emit
         )
         self._statistics_task = tasks.create_task(self._read_statistics(), name="statistics")
+
+    def hardware_from(self, trial: asyncio.Task[frozenset[str]]) -> None:
+        """Routes that may encode in hardware wait for this trial before they start; no other does."""
+        self._services.encoders = trial
 
     # Routes as configured
 
@@ -63,9 +81,13 @@ class RouteManager:
         At the start of the server every valid route counts. Later a file with any error changes nothing:
         what was on air stays on air, as it was.
         """
+        if self._closing:
+            return
         self.file_errors = parsed.errors
         for error in parsed.errors:
             log.error("routes.json: %s", error)
+        if parsed.errors:
+            self.events.emit(RoutesFileRefused([str(error) for error in parsed.errors]))
         if parsed.errors and not first:
             log.error("routes.json is not taken over until this is mended; everything stays as it was")
             return
@@ -74,16 +96,24 @@ class RouteManager:
         self._services.buses.configured = frozenset((port.address, port.port) for port in ports)
         gone = [self._owners.pop(route_id) for route_id in list(self._owners) if route_id not in wanted]
         await asyncio.gather(*(self._remove(owner) for owner in gone))
-        added = []
-        for route in wanted.values():
-            owner = self._owners.get(route.id)
-            if owner is None:
-                added.append(self._add(route))
-            elif owner.route != route:
+        if self._closing:
+            return  # the server was asked to stop meanwhile
+        added = [self._add(route) for route in wanted.values() if route.id not in self._owners]
+        self._owners = {route_id: self._owners[route_id] for route_id in wanted}  # in the order of the file
+        edited = []
+        for owner, route in zip(list(self._owners.values()), wanted.values(), strict=True):
+            if owner.route != route:
                 log.info("Route %s was changed in routes.json", route.id)
+                edited.append(route.id)
+                self.events.emit(route_edited(owner.route, route))
                 await owner.change(route)
-        if not first:
-            await self.auto_start(added)
+        if first:
+            return
+        ids = [[owner.route.id for owner in owners] for owners in (added, gone)]
+        self.events.emit(RoutesFileTakenOver(len(wanted), ids[0], edited, ids[1]))
+        for owner in added:
+            self.events.emit(RouteAdded(owner.route.id, owner.route.name))
+        await self.auto_start(added)
 
     def _add(self, route: Route) -> RouteOwner:
         owner = self._owners[route.id] = RouteOwner(route, self._services)
@@ -92,7 +122,8 @@ class RouteManager:
 
     async def _remove(self, owner: RouteOwner) -> None:
         log.info("Route %s was removed", owner.route.id)
-        await owner.close()
+        await owner.close("removed")
+        self.events.emit(RouteRemoved(owner.route.id, owner.route.name))
         self._services.buses.forget(owner.route.id)
         self._announce(owner.route.id)
 
@@ -111,25 +142,32 @@ class RouteManager:
         await self._owner(route_id).restart()
 
     async def auto_start(self, owners: Iterable[RouteOwner] | None = None) -> None:
-        """Start the routes with `autoStart`; one that is refused is looked at again until it can start."""
-        chosen = [owner for owner in owners or self._owners.values() if owner.route.auto_start]
+        """Start the routes (all, unless told) with `autoStart`; a refused one is looked at until it can start."""
+        known = self._owners.values() if owners is None else owners
+        chosen = [owner for owner in known if owner.route.auto_start]
         if not chosen:
             return
         log.info("Starting %d route(s) with autoStart", len(chosen))
-        table = await asyncio.to_thread(PortTable.look)
+        table = None
+        with contextlib.suppress(OSError):  # then each looks for itself, and says what is wrong
+            table = await asyncio.to_thread(PortTable.look)
         starts = await _in_turns(owner.start(table, keep_trying=True) for owner in chosen)
         for answer in await asyncio.gather(*starts, return_exceptions=True):
             if isinstance(answer, BaseException) and not isinstance(answer, StartRefused):
                 raise answer
 
     async def stop_all(self) -> None:
-        """Take every route off air, all at once."""
-        await asyncio.gather(*await _in_turns(owner.close() for owner in self._owners.values()))
+        """Take every route off air, all at once; no route comes or starts any more."""
+        self._closing = True
+        await asyncio.gather(*await _in_turns([owner.close("serverStopping") for owner in self._owners.values()]))
         self._statistics_task.cancel()
+        if self._services.encoders:
+            self._services.encoders.cancel()
         self._services.logs.close()
 
     async def end_everything(self) -> None:
         """End every process without its owner's help: for a server whose own tasks have crashed."""
+        self._services.spawner.close()
         records = (record for owner in self._owners.values() for record in owner.processes.values())
         await end_all([record.child for record in records if record.child])
 
@@ -140,6 +178,7 @@ class RouteManager:
         if result.reported:
             log.warning(left_alone(result.reported, rules))
         log.info("Orphan cleanup: %d processes killed, %d errors", len(result.killed), len(result.errors))
+        self.events.emit(orphans_cleaned_up(result))
         return result
 
     # What there is
@@ -151,6 +190,11 @@ class RouteManager:
     def routes(self) -> list[RouteView]:
         """Every route, in the order of routes.json."""
         return [route_view(owner) for owner in self._owners.values()]
+
+    def status(self, route_id: str) -> RouteStatus | None:
+        """The status of a route; None if there is none."""
+        owner = self._owners.get(route_id)
+        return owner.status if owner else None
 
     def statuses(self) -> list[RouteStatus]:
         """The status of every route."""
@@ -204,11 +248,16 @@ class RouteManager:
         for listener in self._listeners:
             listener(route_id)
 
+    def _sample(self, record: ProcessRecord) -> Sample | None:
+        return self._statistics.sample(record.spec.name + STATS_SUFFIX)
+
     async def _read_statistics(self) -> None:
         while True:
             records = (record for owner in self._owners.values() for record in owner.processes.values())
             names = {record.spec.name + STATS_SUFFIX for record in records}
             self._statistics.read(names, time.time_ns() // 1_000_000)
+            self._services.taps.look({bus for owner in self._owners.values() for bus in owner.live_buses()})
+            self._health.look(self._owners.values(), time.monotonic())
             await asyncio.sleep(_STATS_S)
 
 

@@ -19,6 +19,9 @@ class Order:
     done: asyncio.Future[None]
     table: PortTable | None = None
     keep_trying: bool = False
+    """If it is refused, look at it again until it can start."""
+    again: bool = False
+    """Take it off air first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,19 @@ class Joined:
     round: int
 
 
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """One of its processes stalls and is to be replaced."""
+
+    process_type: str
+
+
+class Touched:
+    """Something that decides its status has changed."""
+
+
 class Recheck:
     """A start that was refused is looked at again."""
 
 
-Message = Order | Change | Happened | Joined | Recheck
+Message = Order | Change | Happened | Joined | Renew | Touched | Recheck

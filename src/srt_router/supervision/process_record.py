@@ -11,7 +11,8 @@ from srt_router.monitoring.output import LastLines
 from srt_router.processes.child import Child, Exit
 from srt_router.processes.spec import Peer, ProcessSpec
 from srt_router.redaction import redact
-from srt_router.supervision.process_state import Phase, ProcessState
+from srt_router.supervision.health import Watch
+from srt_router.supervision.process_state import Ended, Phase, ProcessState
 from srt_router.supervision.restart import Outcome, outcome
 from srt_router.supervision.route_state import ProcessView
 
@@ -38,6 +39,12 @@ class ProcessRecord:
     last_exit_ms: int | None = None
     last_exit_asked: bool = False
     """The last end was ordered by us."""
+    watch: Watch = Watch()
+    """Its health: attempts spent, given up or not."""
+    rejection: str | None = None
+    """Why its peer refused it the last time; None again once it is connected."""
+    undelivered: tuple[str, ...] = ()
+    """UDP destinations that get nothing though something flows, and why."""
     error: str | None = None
     """Why it cannot be started, or ended."""
 
@@ -54,19 +61,26 @@ class ProcessRecord:
     def view(self) -> ProcessView:
         """What decides the status of the route."""
         return ProcessView(
-            self.feeds, self.state.phase, self.connection.connection, self.state.last_outcome, self.ever_up
+            self.feeds,
+            self.state.phase,
+            self.connection.connection,
+            self.state.last_outcome,
+            self.ever_up,
+            self.watch.given_up,
+            self.rejection is not None,
+            bool(self.undelivered),
         )
 
     def started(self, child: Child) -> None:
         """It lives."""
         self.child = child
-        self.ever_up = True
         self.connected_this_life = False
         self.error = None
-        if self.spec.peer is Peer.NONE and not self._has_udp_source():
+        if self._knows_no_peer():
             self.connection = replace(self.connection, connection=Connection.UNKNOWN, since_ms=now_ms())
         else:
             self.connection = connections.started(self.connection, now_ms())
+        self.connection = replace(self.connection, rejection=None, error=None)  # they were of its last life
 
     def read_log(self, lines: list[str], secrets: frozenset[str]) -> bool:
         """Take new log lines in; True when they changed the connection."""
@@ -75,6 +89,7 @@ class ProcessRecord:
             self.log.add(redact(line, secrets))
             self.connection = connections.read_line(self.connection, line, now_ms())
             self.connected_this_life = self.connected_this_life or self.connection.connected
+        self.rejection = None if self.connection.connected else self.connection.rejection or self.rejection
         if self.connection.error:
             self.connection = replace(self.connection, error=redact(self.connection.error, secrets))
         return self.connection != before
@@ -82,6 +97,7 @@ class ProcessRecord:
     def ended(self, end: Exit) -> Outcome:
         """It is dead; the answer says what that means if nobody asked for it."""
         self.child = None
+        self.ever_up = True
         self.last_exit, self.last_exit_ms = end, now_ms()
         self.last_exit_asked = not self.state.wanted or self.state.phase is Phase.ENDING
         why = outcome(
@@ -93,5 +109,14 @@ class ProcessRecord:
         self.connection = connections.ended(self.connection, now_ms())
         return why
 
-    def _has_udp_source(self) -> bool:
-        return any(leg.kind == "source" for leg in self.spec.legs)
+    def obituary(self, end: Ended) -> str:
+        """For the log: how it ended, and when it starts again."""
+        pause = 0.0 if self.state.retry_at is None else self.state.retry_at - time.monotonic()
+        wait = f"in {pause:.1f} s" if pause > 0 else "at once"
+        words = "".join(f"; its last words: {line}" for line in self.log.tail(1) if not line.startswith("Media path:"))
+        return f"{self.spec.process_type} ended ({end.exit}, {end.outcome}), starts again {wait}{words}"
+
+    def _knows_no_peer(self) -> bool:
+        """Its log says nothing of a peer: it has none, or it is the test source."""
+        kinds = {leg.kind for leg in self.spec.legs}
+        return "testSource" in kinds or (self.spec.peer is Peer.NONE and not self.feeds)

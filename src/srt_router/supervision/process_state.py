@@ -79,6 +79,9 @@ class Ended:
 class Due:
     """The pause before a restart is over."""
 
+    at: float
+    """The `retry_at` that it was armed for: a timer of an earlier pause means nothing."""
+
 
 Event = Want | Unwant | Replace | Started | StartFailed | Ended | Due
 
@@ -110,8 +113,8 @@ def step(state: ProcessState, event: Event, now: float, jitter: float = 0.0) -> 
             return _end(replace(state, up_since=now), Outcome.FAILED, now, jitter)
         case Ended(outcome=why):
             return _end(state, why, now, jitter)
-        case Due():
-            return _due(state)
+        case Due(at=at):
+            return _due(state, at)
 
 
 def _want(state: ProcessState) -> Step:
@@ -158,7 +161,7 @@ def _end(state: ProcessState, why: Outcome, now: float, jitter: float) -> Step:
     return replace(state, phase=Phase.BACKOFF, retry_at=now + min(pause, FAILURE_CAP_S)), [Action.ARM]
 
 
-def _due(state: ProcessState) -> Step:
-    if state.phase is Phase.BACKOFF and state.wanted:
+def _due(state: ProcessState, at: float) -> Step:
+    if state.phase is Phase.BACKOFF and state.wanted and state.retry_at == at:
         return replace(state, phase=Phase.STARTING, retry_at=None), [Action.START]
     return state, []

@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 def outcome(peer: Peer, end: Exit, *, connected: bool, rejected: bool) -> Outcome:
     """Read an unasked end; `connected`: a peer was there during this life, `rejected`: the log said so."""
-    if peer not in (Peer.CALLER, Peer.RENDEZVOUS) or end.code != 0:
+    if peer is not Peer.CALLER or end.code != 0:
         return Outcome.FAILED
     if rejected:
         return Outcome.REJECTED

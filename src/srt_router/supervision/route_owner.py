@@ -11,31 +11,35 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
-from srt_router.errors import SpawnFailed, StartRefused
+from srt_router.errors import SpawnFailed, StartRefused, StopFailed
 from srt_router.processes.child import Child
 from srt_router.processes.ending import end_all
-from srt_router.processes.spawner import LOG_SUFFIX, remove_output, write_config
+from srt_router.processes.spawner import LOG_SUFFIX, STATS_SUFFIX, remove_output, write_config
 from srt_router.processes.spec import ProcessSpec
 from srt_router.routes.bus import Bus
 from srt_router.routes.model import Route
 from srt_router.routes.plan import PlanContext, plan
 from srt_router.supervision import process_state as ps
-from srt_router.supervision.checks import PortTable, missing_programs, name_holders, taken_ports
-from srt_router.supervision.messages import Change, Happened, Joined, Message, Order, Recheck
+from srt_router.supervision.checks import PortTable
+from srt_router.supervision.gate import Gate
+from srt_router.supervision.mailbox import Mailbox, answer
+from srt_router.supervision.messages import Change, Happened, Joined, Message, Order, Recheck, Renew, Touched
+from srt_router.supervision.preparation import prepare, prepare_change
 from srt_router.supervision.process_record import ProcessRecord
 from srt_router.supervision.process_state import Action, Phase
-from srt_router.supervision.restart import FAILURE_CAP_S, Outcome
+from srt_router.supervision.reports import RouteReports
+from srt_router.supervision.restart import FAILURE_CAP_S
 from srt_router.supervision.route_state import RouteStatus, route_status
 from srt_router.supervision.services import Services
 
 log = logging.getLogger("RouteManager")
 
-_JOIN_WAIT_S = 2.0
-"""The source does not wait longer for a destination to join the bus; one that cannot start holds up nobody."""
 _ENDED_KEPT = 32
 """So many ended processes are remembered."""
+_GONE = "it was removed meanwhile, or the server is stopping"
 _RECHECK_S = 5.0
 """A route that was refused at the server's start is looked at again so often."""
 
@@ -46,8 +50,6 @@ class RouteOwner:
     def __init__(self, route: Route, services: Services) -> None:
         self.route = route
         self.wanted = False
-        self.restarting = False
-        """Stopped only to be started again."""
         self.refused: list[str] = []
         """Why the last start was refused, while it is tried again."""
         self.processes: dict[str, ProcessRecord] = {}
@@ -55,14 +57,17 @@ class RouteOwner:
         """The last life of processes that are wanted no more: how they ended, and their last words."""
         self.started_ms: int | None = None
         self._services = services
+        self._reports = RouteReports(lambda: self.route, services.events)
         self._told = RouteStatus.STOPPED
-        self._mailbox: asyncio.Queue[Message] = asyncio.Queue()
-        self._bus: Bus | None = None
-        self._held: list[ProcessRecord] = []
-        """Processes that feed a bus whose receivers have not joined it yet."""
-        self._joining = False
-        self._join_round = 0
+        self._mailbox = Mailbox()
+        self._tell = self._mailbox.tell
+        self._context: PlanContext | None = None
+        self._gate = Gate(route.id, services, self._tell)
+        self._recheck: asyncio.TimerHandle | None = None
         self._stop_waiters: list[asyncio.Future[None]] = []
+        self._next_starts: list[Order] = []
+        """Orders to start that wait for the last old process to die."""
+        self._closed = ""
         self._to_end: list[Child] = []
         self._task = services.tasks.create_task(self._run(), name=f"owner of {route.id}")
 
@@ -70,135 +75,163 @@ class RouteOwner:
 
     async def start(self, table: PortTable | None = None, *, keep_trying: bool = False) -> None:
         """Put the route on air. Raises StartRefused with the reasons; `keep_trying` looks again later."""
-        await self._ask(lambda done: Order(True, done, table, keep_trying))
+        await self._ask_start(lambda done: Order(True, done, table, keep_trying))
 
     async def stop(self) -> None:
-        """Take the route off air; returns when every process of it is dead."""
-        await self._ask(lambda done: Order(False, done))
+        """Take the route off air; returns when every process of it is dead. Raises StopFailed if one stays."""
+        await self._mailbox.ask(lambda done: Order(False, done), self._task)
 
     async def restart(self) -> None:
         """Stop and start again. Raises StartRefused, and the route is then stopped."""
-        self.restarting = True
-        try:
-            await self.stop()
-            await self.start()
-        finally:
-            self.restarting = False
-            self._services.announce(self.route.id)
+        await self._ask_start(lambda done: Order(True, done, again=True))
 
     async def change(self, route: Route) -> None:
         """Take a new definition over; only processes whose command line differs are restarted."""
-        await self._ask(lambda done: Change(route, done))
+        await self._mailbox.ask(lambda done: Change(route, done), self._task)
 
-    async def close(self) -> None:
-        """Stop, and end the owner."""
-        await self.stop()
+    async def close(self, reason: str) -> None:
+        """Stop, and end the owner; from now on every start is refused."""
+        self._closed = reason
+        with contextlib.suppress(StopFailed):  # it has been logged, and more cannot be done
+            await self.stop()
         self._task.cancel()
+
+    def live_buses(self) -> set[Bus]:
+        """The buses that live processes of this route fill."""
+        specs = (record.child.spec for record in self.processes.values() if record.child)
+        return {Bus(*spec.feeds) for spec in specs if spec.feeds and self.wanted}
+
+    def renew(self, process_type: str) -> None:
+        """Replace one process that lives but stalls."""
+        self._tell(Renew(process_type))
+
+    def touch(self) -> None:
+        """Look at the status again: the health of a process has changed."""
+        self._tell(Touched())
 
     @property
     def status(self) -> RouteStatus:
         """The status of the route now."""
-        if self.restarting:
+        if self._next_starts:
             return RouteStatus.RESTARTING
         views = [record.view() for record in self.processes.values()]
         return route_status(wanted=self.wanted, refused=bool(self.refused), processes=views)
 
-    async def _ask(self, message: Callable[[asyncio.Future[None]], Message]) -> None:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._mailbox.put_nowait(message(done))
-        await done
+    async def _ask_start(self, message: Callable[[asyncio.Future[None]], Message]) -> None:
+        if not await self._mailbox.ask(message, self._task):
+            raise StartRefused(self.route.id, [_GONE])
 
     # The task
 
     async def _run(self) -> None:
         while True:
-            message = await self._mailbox.get()
+            message = await self._mailbox.next()
             await self._handle(message)
             self._end_what_must_end()
-            self._settle()
+            await self._settle()
             self._tell_status()
 
     def _tell_status(self) -> None:
         status = self.status
         if status is not self._told:
-            self._told = status
-            log.info("Route %s is %s", self.route.id, status)
+            before, self._told = self._told, status
+            self._reports.status(before, status)
         self._services.announce(self.route.id)
 
     async def _handle(self, message: Message) -> None:
         match message:
-            case Order(wanted=True):
-                await self._order_start(message)
-            case Order(done=done):
-                self._order_stop(done)
+            case Order():
+                await (self._order_start(message) if message.wanted else self._order_stop(message.done))
             case Change(route=route, done=done):
                 await self._change(route)
-                _resolve(done)
-            case Happened():
-                self._happened(message)
-            case Joined():
-                self._joined(message)
+                answer(done)
             case Recheck():
                 if self.wanted and self.refused:
                     await self._begin(None, keep_trying=True)
+            case _:
+                self._take_note(message)
+
+    def _take_note(self, message: Message) -> None:
+        match message:
+            case Happened():
+                self._happened(message)
+            case Joined():
+                for held in self._gate.joined(message):
+                    self._services.spawner.share.submit(partial(self._spawn, held))
+            case Renew(process_type=process_type):
+                if (record := self.processes.get(process_type)) and record.state.wanted:
+                    self._feed(record, ps.Replace())
+            case _:
+                pass  # Touched: all that it wants comes after every message
 
     async def _order_start(self, order: Order) -> None:
+        if self._closed:
+            answer(order.done, StartRefused(self.route.id, [_GONE]))
+            return
+        if self.refused:  # whoever starts it by hand does not give up for those who wait
+            order = replace(order, keep_trying=True)
+        if order.again and self.wanted:
+            self._take_down()
+        if not self.wanted and self.processes:
+            self._next_starts.append(replace(order, table=None, again=False))
+            return
         if self.wanted and not self.refused:
-            _resolve(order.done)  # it is on air already: asking twice does no harm
+            answer(order.done)  # it is on air already: asking twice does no harm
             return
-        reasons = await self._begin(order.table, keep_trying=order.keep_trying)
-        if order.done.done():
-            return
-        if reasons:
-            order.done.set_exception(StartRefused(self.route.id, reasons))
+        if reasons := await self._begin(order.table, keep_trying=order.keep_trying):
+            answer(order.done, StartRefused(self.route.id, reasons))
         else:
-            order.done.set_result(None)
+            answer(order.done)
 
     async def _begin(self, table: PortTable | None, *, keep_trying: bool) -> list[str]:
-        if table is None:
-            table = await asyncio.to_thread(PortTable.look)
-        bus = self._services.buses.assign(self.route.id, table.occupied)
-        reasons = missing_programs(plan(self.route, self._context(bus)))
-        if taken := taken_ports(self.route, table):
-            reasons += await asyncio.to_thread(name_holders, taken)
+        context, reasons = await prepare(self.route, self._services, table, self._context)
         if reasons and reasons != self.refused:
-            log.error("Route %s cannot start: %s", self.route.id, "; ".join(reasons))
+            self._reports.refused(reasons, keeps_trying=keep_trying)
         self.refused = reasons if keep_trying else []
         self.wanted = keep_trying or not reasons
+        if self._recheck:
+            self._recheck.cancel()
         if reasons:
             if keep_trying:
-                asyncio.get_running_loop().call_later(_RECHECK_S, self._mailbox.put_nowait, Recheck())
+                later = asyncio.get_running_loop().call_later
+                self._recheck = later(_RECHECK_S, self._tell, Recheck())
             return reasons
-        self._bus = bus
+        self._context = context
         self.started_ms = time.time_ns() // 1_000_000
+        self._reports.started("autoStart" if keep_trying else "order")
         self._reconcile()
         return []
 
-    def _order_stop(self, done: asyncio.Future[None]) -> None:
+    async def _order_stop(self, done: asyncio.Future[None]) -> None:
+        self._stop_waiters.append(done)
+        self._refuse_next_starts("it was stopped meanwhile")
+        self._take_down()
+
+    def _refuse_next_starts(self, reason: str) -> None:
+        starts, self._next_starts = self._next_starts, []
+        for order in starts:
+            answer(order.done, StartRefused(self.route.id, [reason]))
+
+    def _take_down(self) -> None:
         self.wanted = False
         self.refused = []
-        self._stop_waiters.append(done)
         self._reconcile()
-        held, self._held, self._joining = self._held, [], False
-        for record in held:
+        for record in self._gate.open():
             self._feed(record, ps.StartFailed())
 
     async def _change(self, route: Route) -> None:
         self.route = route
         if self.wanted and self.refused:
             await self._begin(None, keep_trying=True)
-        elif self.wanted:
+        elif self.wanted and self._context:
+            self._context = await prepare_change(route, self._services, self._context)
             self._reconcile()
 
     # What should run against what does
 
-    def _context(self, bus: Bus) -> PlanContext:
-        spawner = self._services.spawner
-        return PlanContext(bus=bus, run_dir=str(spawner.run_dir.path), engine=self._services.engine)
-
     def _reconcile(self) -> None:
         running = [(r.child.spec if r.child else r.spec) for r in self.processes.values() if r.state.wanted]
-        specs = plan(self.route, self._context(self._bus), running) if self.wanted and self._bus else []
+        specs = plan(self.route, self._context, running) if self.wanted and self._context else []
         desired = {spec.process_type: spec for spec in specs}
         for process_type, record in self.processes.items():
             if process_type not in desired:
@@ -211,7 +244,6 @@ class RouteOwner:
         if record is None:
             record = self.processes[spec.process_type] = ProcessRecord(spec)
             self.ended.pop(spec.process_type, None)
-            self._services.logs.follow(spec.name + LOG_SUFFIX, partial(self._read_log, record))
         before, record.spec = record.spec, spec
         if record.state.wanted and before.spec_hash != spec.spec_hash:
             self._feed(record, ps.Replace())
@@ -242,34 +274,7 @@ class RouteOwner:
     # Acting
 
     def _start(self, record: ProcessRecord) -> None:
-        if record.spec.joins is not None and not self._on_air():
-            self._joining = True
-        if record.spec.joins is None and self._joining:
-            if not self._held:
-                self._services.tasks.create_task(self._await_joins(), name=f"joins of {self.route.id}")
-            self._held.append(record)
-            return
-        self._services.spawner.share.submit(partial(self._spawn, record))
-
-    def _on_air(self) -> bool:
-        return any(record.child for record in self.processes.values() if record.feeds)
-
-    async def _await_joins(self) -> None:
-        self._join_round += 1
-        this_round = self._join_round
-        count = sum(r.spec.joins is not None and r.state.wanted for r in self.processes.values())
-        bus = self._bus
-        complete = bus is not None and await self._services.joins.wait(bus, count, _JOIN_WAIT_S)
-        self._mailbox.put_nowait(Joined(complete, this_round))
-
-    def _joined(self, message: Joined) -> None:
-        if message.round != self._join_round or not self._joining:
-            return  # the route was stopped meanwhile
-        if not message.complete:
-            log.warning("Route %s: not every destination has joined the bus; the source starts without", self.route.id)
-        self._joining = False
-        held, self._held = self._held, []
-        for record in held:
+        if self._gate.passes(record, self.processes.values()):
             self._services.spawner.share.submit(partial(self._spawn, record))
 
     def _spawn(self, record: ProcessRecord) -> None:
@@ -279,24 +284,23 @@ class RouteOwner:
             self._tell(Happened(process_type, ps.StartFailed()))
             return
         try:
+            self._services.logs.follow(record.spec.name + LOG_SUFFIX, partial(self._read_log, record))
             child = self._services.spawner.spawn(record.spec, self._child_ended)
-        except SpawnFailed as error:
+        except (OSError, SpawnFailed) as error:
             if record.error != str(error):
-                log.error("Route %s: %s", self.route.id, error)  # noqa: TRY400 - the sentence says it all
+                self._reports.process_not_started(record, str(error))
             record.error = str(error)
             self._tell(Happened(process_type, ps.StartFailed()))
             return
         record.started(child)
+        self._reports.process_started(record, child)
         self._tell(Happened(process_type, ps.Started(), child))
-
-    def _tell(self, message: Message) -> None:
-        self._mailbox.put_nowait(message)
 
     def _arm(self, record: ProcessRecord) -> None:
         assert record.state.retry_at is not None  # noqa: S101 - the table sets it with ARM
         pause = min(record.state.retry_at - time.monotonic(), FAILURE_CAP_S)
-        message = Happened(record.spec.process_type, ps.Due())
-        asyncio.get_running_loop().call_later(pause, self._mailbox.put_nowait, message)
+        message = Happened(record.spec.process_type, ps.Due(record.state.retry_at))
+        asyncio.get_running_loop().call_later(pause, self._tell, message)
 
     def _end_what_must_end(self) -> None:
         if self._to_end:
@@ -309,6 +313,10 @@ class RouteOwner:
             for record in self.processes.values():
                 if record.pid == failure.pid:
                     record.error = f"PID {failure.pid} could not be ended: {failure.reason}"
+            self._refuse_next_starts(f"PID {failure.pid} could not be ended")
+            waiters, self._stop_waiters = self._stop_waiters, []
+            for done in waiters:
+                answer(done, StopFailed(f"Route {self.route.id}: PID {failure.pid} {failure.reason}"))
 
     # What happens to the processes
 
@@ -316,10 +324,14 @@ class RouteOwner:
         """Runs on the loop as soon as a death was seen."""
         self._services.logs.drain(child.spec.name + LOG_SUFFIX)
         record = self.processes.get(child.spec.process_type)
-        self._services.spawner.pid_files.remove_if(child.spec.name, child.pid)
+        try:
+            self._services.spawner.pid_files.remove_if(child.spec.name, child.pid)
+        except OSError as error:  # a disk that became read-only hides no death
+            log.error("Cannot remove the PID file of %s: %s", child.spec.name, error.strerror)  # noqa: TRY400
         if record is None or record.child is not child or child.exit is None:
             return
-        why = record.ended(child.exit)
+        before, why = record.connection, record.ended(child.exit)
+        self._reports.connection(record, before)
         self._tell(Happened(child.spec.process_type, ps.Ended(child.exit, why), child))
 
     def _happened(self, message: Happened) -> None:
@@ -335,50 +347,37 @@ class RouteOwner:
         ):
             self._feed(record, ps.Replace())  # the route was changed while it started
         if isinstance(message.event, ps.Ended) and before.wanted and before.phase is not Phase.ENDING:
-            self._report_end(record, message.event, before)
-
-    def _report_end(self, record: ProcessRecord, event: ps.Ended, before: ps.ProcessState) -> None:
-        if event.outcome in (Outcome.UNANSWERED, Outcome.REJECTED) and before.last_outcome is event.outcome:
-            return  # a caller that waits tells it once
-        pause = 0.0 if record.state.retry_at is None else record.state.retry_at - time.monotonic()
-        wait = f"in {pause:.1f} s" if pause > 0 else "at once"
-        words = record.log.tail(1)
-        log.warning(
-            "Route %s: %s ended (%s, %s), starts again %s%s",
-            self.route.id,
-            record.spec.process_type,
-            event.exit,
-            event.outcome,
-            wait,
-            f"; its last words: {words[0]}" if words else "",
-        )
+            self._reports.process_ended(record, message.child, message.event, before)
 
     def _read_log(self, record: ProcessRecord, lines: list[str]) -> None:
+        before = record.connection
         if record.read_log(lines, self.route.secrets()):
+            self._reports.connection(record, before)
             self._tell_status()
 
-    def _settle(self) -> None:
-        """Forget processes that are neither wanted nor there; tell those who wait for a stop."""
+    async def _settle(self) -> None:
+        """Forget processes that are neither wanted nor there; tell those who wait for that, and start anew."""
         for record in list(self.processes.values()):
             if not record.state.wanted and record.state.phase is Phase.DOWN:
                 self._forget(record)
         if not self.wanted and not self.processes:
+            if self.started_ms is not None:
+                self._reports.stopped(self._closed or ("restart" if self._next_starts else "order"))
             self.started_ms = None
             waiters, self._stop_waiters = self._stop_waiters, []
             for done in waiters:
-                _resolve(done)
+                answer(done)
+            for order in list(self._next_starts):  # emptied last: until then the route is restarting
+                await self._order_start(order)
+            self._next_starts.clear()
 
     def _forget(self, record: ProcessRecord) -> None:
         process_type = record.spec.process_type
         self._services.logs.unfollow(record.spec.name + LOG_SUFFIX)
+        self._services.statistics.forget(record.spec.name + STATS_SUFFIX)
         remove_output(self._services.spawner.run_dir, record.spec)
         del self.processes[process_type]
         self.ended.pop(process_type, None)
         self.ended[process_type] = record
         while len(self.ended) > _ENDED_KEPT:
             del self.ended[next(iter(self.ended))]
-
-
-def _resolve(done: asyncio.Future[None]) -> None:
-    with contextlib.suppress(asyncio.InvalidStateError):
-        done.set_result(None)

@@ -35,6 +35,12 @@ class ProcessView:
     last_outcome: Outcome | None
     ever_up: bool
     """It was up before, since the route was started."""
+    given_up: bool = False
+    """It moves no data, and its restarts are spent."""
+    rejected: bool = False
+    """Its peer refuses it: the passphrase is wrong."""
+    undelivered: bool = False
+    """A UDP destination gets nothing."""
 
 
 def route_status(*, wanted: bool, refused: bool, processes: Sequence[ProcessView]) -> RouteStatus:
@@ -49,9 +55,11 @@ def route_status(*, wanted: bool, refused: bool, processes: Sequence[ProcessView
         return RouteStatus.STARTING
     if any(_down(p) for p in feeding):
         return RouteStatus.RESTARTING
+    if any(p.given_up for p in feeding):
+        return RouteStatus.FAILED
     if any(not _has_data(p) for p in feeding):
         return RouteStatus.WAITING
-    if any(_down(p) for p in processes if not p.feeds):
+    if any(p.undelivered for p in processes) or any(_fails(p) for p in processes if not p.feeds):
         return RouteStatus.DEGRADED
     return RouteStatus.RUNNING
 
@@ -64,6 +72,10 @@ def _down(process: ProcessView) -> bool:
     """Not there, and not because its peer is away: a caller that waits for its peer comes and goes."""
     waiting = process.last_outcome in (Outcome.UNANSWERED, Outcome.PEER_LEFT, Outcome.REJECTED)
     return process.phase is not Phase.UP and not waiting
+
+
+def _fails(destination: ProcessView) -> bool:
+    return _down(destination) or destination.given_up or destination.rejected
 
 
 def _has_data(process: ProcessView) -> bool:

@@ -118,7 +118,7 @@ def process_view(record: ProcessRecord, secrets: frozenset[str]) -> ProcessView:
         connected_since=connection.since_ms if connection.connected else None,
         peer=connection.peer if connection.connected else None,
         connects=connection.connects,
-        rejection=connection.rejection,
+        rejection=record.rejection,
         error=record.error or connection.error,
         restarts=record.state.restarts.total,
         crash_looping=record.state.restarts.crash_looping(time.monotonic()),
@@ -136,7 +136,8 @@ def reasons(owner: RouteOwner) -> list[str]:
     """What keeps a route from being wholly on air."""
     found = list(owner.refused)
     for record in owner.processes.values():
-        trouble = record.error or record.connection.rejection or record.connection.error
+        found += record.undelivered
+        trouble = record.error or record.rejection or record.connection.error
         if trouble:
             found.append(f"{record.spec.process_type}: {trouble}")
         elif record.state.phase is Phase.BACKOFF and record.state.last_outcome is Outcome.UNANSWERED:

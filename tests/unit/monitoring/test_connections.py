@@ -37,8 +37,9 @@ def test_a_second_caller_does_not_become_the_peer() -> None:
 
 
 def test_a_caller_connects() -> None:
-    state = after("Connection established to: 192.0.2.7:7000", "SRT target connected")
-    assert (state.connected, state.peer) == (True, "192.0.2.7:7000")
+    state = after("12:00:00.1/T*N:SRT.cn: @1:Connection established to: 192.0.2.7:7000")
+    assert (state.connected, state.peer, state.connects) == (True, "192.0.2.7:7000", 1)
+    assert after("SRT source connected", state=state) == state
 
 
 def test_udp_receives_and_falls_silent() -> None:

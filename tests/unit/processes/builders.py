@@ -21,7 +21,6 @@ def facts(owner: Owner = Owner.OURS, **changes: object) -> Facts:
         program=SRT_LIVE_TRANSMIT,
         owner=owner,
         tag=tags.get(owner),
-        start_ticks=1,
         started_ms=NOW_MS - 60_000,
         leads_group=True,
     )

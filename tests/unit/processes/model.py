@@ -144,7 +144,6 @@ class Host:
             program="python3.11" if process.hidden_scans else process.program,
             owner=owner,
             tag=tag,
-            start_ticks=1,
             started_ms=process.started_ms,
             leads_group=True,
         )
@@ -170,6 +169,8 @@ class Host:
 
 class ModelPin:
     """A pidfd: bound to the process, not to the number."""
+
+    fd = None
 
     def __init__(self, process: Process) -> None:
         self.pid = process.pid

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from srt_router.processes.loop_share import LoopShare
 
 
@@ -31,6 +33,18 @@ async def test_many_jobs_keep_their_order_and_let_others_in_between() -> None:
         await asyncio.sleep(0)
     assert done == list(range(50))
     assert turns >= 5
+
+
+async def test_a_job_that_fails_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    share, done = LoopShare(), []
+
+    def fail() -> None:
+        raise OSError("no descriptor left")
+
+    share.submit(fail)
+    share.submit(lambda: done.append("next"))
+    assert done == ["next"]
+    assert "no descriptor left" in caplog.text
 
 
 async def test_a_job_may_bring_another() -> None:

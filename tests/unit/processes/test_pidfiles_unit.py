@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from srt_router.errors import AlreadyRunning, UnsafeDirectory
 from srt_router.processes import directories
 from srt_router.processes.directories import SafeDirectory, is_locked, lock_holder
-from srt_router.processes.instance import is_live, open_instance, read_instance_id
+from srt_router.processes.instance import is_live, keep_instance, open_instance, read_instance_id
 from srt_router.processes.pidfiles import PidDirectory, PidFile
 
 
@@ -230,6 +230,8 @@ def test_who_looks_for_a_lock_never_holds_up_a_server(folder: Path) -> None:
 def test_an_installation_keeps_its_name(tmp_path: Path) -> None:
     directory = SafeDirectory(tmp_path / "data", mode=0o750, setting="DATA_DIR")
     first = open_instance(directory)
+    assert open_instance(directory).first_start  # a start that fails before its cleanup has not been the first one
+    keep_instance(directory, first)
     again = open_instance(directory)
     assert first.first_start
     assert not again.first_start
@@ -243,6 +245,7 @@ def test_an_installation_keeps_its_name(tmp_path: Path) -> None:
 def test_who_lives(tmp_path: Path) -> None:
     directory = SafeDirectory(tmp_path / "data", mode=0o750, setting="DATA_DIR")
     instance = open_instance(directory)
+    keep_instance(directory, instance)
     assert not is_live(instance.id, instance.data_dir)
     directory.lock("DATA_DIR")
     assert is_live(instance.id, instance.data_dir)

@@ -202,7 +202,7 @@ def test_a_group_of_the_bus_network_with_another_port_is_free_to_use() -> None:
         ({"name": "a\ud800b"}, "name", "a control character (U+D800)"),
         ({"autoStart": 1}, "autoStart", "must be true or false"),
         ({"auto_start": True}, "auto_start", "is not a known field"),
-        ({"transcode": {"codec": "h264"}}, "transcode", "must be null"),
+        ({"transcode": "h264"}, "transcode", "must be an object"),
         ({"destinations": {}}, "destinations", "must be a list"),
         ({"destinations": [udp(port=5000 + n) for n in range(65)]}, "destinations", "at most 64 entries"),
         ({"destinations": [1]}, "destinations[0]", "must be an object"),

@@ -47,15 +47,16 @@ def test_an_srt_listener_as_source() -> None:
             ),
             legs=(Leg("source"),),
             peer=Peer.LISTENER,
+            feeds=(BUS.group, BUS.port),
         )
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("mode", ["caller", "rendezvous"])
-def test_who_calls_runs_without_auto_reconnect(mode: str) -> None:
+@pytest.mark.parametrize(("mode", "again"), [("caller", "no"), ("rendezvous", "yes")])
+def test_who_calls_runs_without_auto_reconnect(mode: str, again: str) -> None:
     specs = planned({**caller(port=7001), "mode": mode}, source={**caller(), "mode": mode})
     for name, uri in (("srt", "192.0.2.7:7000"), ("srtOut:7001", "192.0.2.7:7001")):
-        assert specs[name].argv[1] == "-a:no"
+        assert specs[name].argv[1] == f"-a:{again}"
         assert specs[name].peer == Peer(mode)
         assert f"srt://{uri}?mode={mode}&latency=120" in specs[name].argv
 

@@ -264,3 +264,24 @@ async def test_a_file_that_cannot_be_read_is_an_error(file: RoutesFile, monkeypa
         file.path.unlink()
         file.path.mkdir()
         assert (await anext(changes)).errors[0].message == "cannot be read: Is a directory"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("too many instances")])
+async def test_a_folder_that_cannot_be_watched_is_looked_at(
+    file: RoutesFile, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def no_watch(*_: object, **__: object) -> object:
+        raise error
+
+    monkeypatch.setattr(store, "awatch", no_watch)
+    monkeypatch.setattr(store, "LOOK_EVERY_MS", 10)
+    loaded(file, CONTRACT)
+    stop = asyncio.Event()
+    async with aclosing(file.changes(stop)) as changes:
+        waiting = asyncio.ensure_future(anext(changes))
+        await asyncio.sleep(0)
+        by_rename(file.path, render(TWO))
+        assert await waiting == Parsed(TWO)
+        stop.set()
+        assert [changed async for changed in changes] == []

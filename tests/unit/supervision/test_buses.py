@@ -26,3 +26,13 @@ def test_a_port_that_a_route_will_bind_is_no_bus_port() -> None:
     taken = BusBook("instance").assign("route_1", frozenset())
     book = BusBook("instance", configured=frozenset({("0.0.0.0", taken.port)}))
     assert book.assign("route_1", frozenset()).port != taken.port
+
+
+def test_a_route_has_two_buses_and_shares_neither() -> None:
+    book = BusBook("instance")
+    pairs = [[book.assign(f"route_{number}", frozenset(), which) for which in "AB"] for number in range(300)]
+    assert len({bus for pair in pairs for bus in pair}) == 600
+    assert book.assign("route_7", frozenset()) == pairs[7][0]
+    assert book.assign("route_7", frozenset(), "B") == pairs[7][1]
+    book.forget("route_7")
+    assert not [key for key in book._buses if key[0] == "route_7"]

@@ -16,7 +16,7 @@ NEW = Watch()
 
 def run(looks: list[Look], watch: Watch = NEW, start: float = 0.0) -> tuple[Watch, list[tuple[float, Verdict]]]:
     """One look a second; the verdicts that ask for something, with their time."""
-    found = []
+    found: list[tuple[float, Verdict]] = []
     for number, seen in enumerate(looks):
         watch, verdict = look_at(watch, seen, start + number, LIMITS.bandwidth_s, LIMITS)
         if verdict is not Verdict.NONE:

@@ -38,10 +38,11 @@ def state(phase: Phase, *, wanted: bool = True) -> ProcessState:
         (state(Phase.ENDING), ended(), Phase.STARTING, True, [Action.START]),
         (state(Phase.ENDING, wanted=False), ended(), Phase.DOWN, False, []),
         (state(Phase.ENDING, wanted=False), ps.Want(), Phase.ENDING, True, []),
-        (state(Phase.BACKOFF), ps.Due(), Phase.STARTING, True, [Action.START]),
+        (state(Phase.BACKOFF), ps.Due(5.0), Phase.STARTING, True, [Action.START]),
+        (state(Phase.BACKOFF), ps.Due(4.0), Phase.BACKOFF, True, []),  # of an earlier life
         (state(Phase.BACKOFF), ps.Unwant(), Phase.DOWN, False, []),
         (state(Phase.BACKOFF), ps.Replace(), Phase.STARTING, True, [Action.START]),
-        (state(Phase.UP), ps.Due(), Phase.UP, True, []),
+        (state(Phase.UP), ps.Due(5.0), Phase.UP, True, []),
         (state(Phase.UP), ps.Want(), Phase.UP, True, []),
     ],
 )
@@ -56,7 +57,8 @@ class OneProcess(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.state = ProcessState()
-        self.alive = self.starting = self.ending = self.armed = False
+        self.alive = self.starting = self.ending = False
+        self.armed: list[float] = []
         self.now = 0.0
 
     def feed(self, event: ps.Event) -> None:
@@ -71,7 +73,8 @@ class OneProcess(RuleBasedStateMachine):
                     assert self.alive
                     self.ending = True
                 case Action.ARM:
-                    self.armed = True
+                    assert self.state.retry_at is not None
+                    self.armed.append(self.state.retry_at)
 
     @rule(passed=st.floats(0, 50))
     def time_passes(self, passed: float) -> None:
@@ -105,8 +108,10 @@ class OneProcess(RuleBasedStateMachine):
     @precondition(lambda self: self.armed)
     @rule()
     def timer(self) -> None:
-        self.armed = False
-        self.feed(ps.Due())
+        at = min(self.armed)
+        self.armed.remove(at)
+        self.now = max(self.now, at)
+        self.feed(ps.Due(at))
 
     @invariant()
     def state_and_world_agree(self) -> None:
@@ -116,9 +121,14 @@ class OneProcess(RuleBasedStateMachine):
         assert self.ending == (phase is Phase.ENDING)
 
     @invariant()
+    def a_pause_is_as_long_as_it_should_be(self) -> None:
+        if self.state.phase is not Phase.BACKOFF:
+            assert self.state.retry_at is None
+
+    @invariant()
     def what_is_wanted_is_on_its_way(self) -> None:
         if self.state.wanted:
-            assert self.alive or self.starting or self.armed
+            assert self.alive or self.starting or self.state.retry_at in self.armed
         elif self.alive:
             assert self.ending
 

@@ -25,7 +25,7 @@ outcomes = st.sampled_from(Outcome)
         (Peer.NONE, CLEAN, False, False, Outcome.FAILED),
         (Peer.CALLER, CLEAN, False, False, Outcome.UNANSWERED),
         (Peer.CALLER, CLEAN, True, False, Outcome.PEER_LEFT),
-        (Peer.RENDEZVOUS, CLEAN, False, False, Outcome.UNANSWERED),
+        (Peer.RENDEZVOUS, CLEAN, False, False, Outcome.FAILED),
         (Peer.CALLER, CLEAN, False, True, Outcome.REJECTED),
         (Peer.CALLER, BROKEN, False, False, Outcome.FAILED),
         (Peer.CALLER, KILLED, True, False, Outcome.FAILED),

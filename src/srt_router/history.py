@@ -1,0 +1,55 @@
+"""The event history of one server: from the first event on everything is kept, up to the last one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from srt_router.storage.database import Database
+from srt_router.storage.events import Event, EventStore
+from srt_router.supervision.event_bus import Announced, EventBus
+
+_LAST_WORDS_S = 2.0
+"""A disk that hangs holds up the end of the server for no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is kept, and the task that writes it."""
+
+    events: EventStore
+    _bus: EventBus
+    _writing: asyncio.Task[None]
+
+    async def close(self) -> None:
+        """Write the last events."""
+        self._bus.close()
+        self._writing.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.events.flush(), _LAST_WORDS_S)
+        await self.events.database.close(_LAST_WORDS_S)
+
+
+async def keep_history(bus: EventBus, data_dir: Path, tasks: asyncio.TaskGroup) -> History:
+    """Keep every event of `bus` in the database of `data_dir`. Where that cannot be used, in memory."""
+    store = EventStore(Database(data_dir))
+    await store.open()
+    bus.subscribe(lambda announced: _keep(store, announced))
+    return History(store, bus, tasks.create_task(store.run(), name="event history"))
+
+
+def _keep(store: EventStore, announced: Announced) -> None:
+    store.add(
+        Event(
+            id=0,
+            at=announced.at_ms,
+            kind=announced.kind,
+            route_id=announced.route,
+            process_type=announced.process,
+            message=announced.message,
+            data=announced.data,
+            repeated=announced.repeated,
+        )
+    )
