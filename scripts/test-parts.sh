@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the parts of ./test, once everything is set up:  [lint|unit|process|api|browser …] [-- pytest options]
 #
-# All tests run in one pytest, so that its last lines are the summary of everything. Whatever starts
+# All tests run under one pytest, so that its last lines are the summary of everything. Whatever starts
 # processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it finds.
 set -eu
 cd "$(dirname "$0")/.."
@@ -38,8 +38,14 @@ if [ -n "$lint" ]; then
 fi
 if [ -n "$paths" ]; then
     [ -n "$existing" ] || { echo "no tests yet in:$paths" >&2; exit 1; }
+    # Two workers, each in namespaces of its own: most of the time is waiting for real processes.
+    workers='2*popen//python=python tests/harness/isolate.py python'
     # shellcheck disable=SC2086 # paths are meant to be split
-    ${isolate:+python tests/harness/isolate.py} pytest $existing "$@" || failed="$failed pytest"
+    if [ -n "$isolate" ]; then
+        pytest --dist loadfile --tx "$workers" $existing "$@" || failed="$failed pytest"
+    else
+        pytest $existing "$@" || failed="$failed pytest"
+    fi
 fi
 [ -z "${failed#" pytest"}" ] || echo "FAILED:$failed" >&2
 [ -z "$failed" ]

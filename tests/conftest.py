@@ -21,6 +21,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker has a /tmp of its own: the folder that the controller chose is not there.
+
+    Nor may it lie where pytest keeps its last few: some tests run pytest themselves, which tidies up there.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ and is_isolated():
+        config.option.basetemp = "/tmp/of-this-worker"
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse to run what starts and kills processes where it could hit somebody else's."""
     part = item.path.relative_to(TESTS).parts[0]
@@ -36,7 +46,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def nothing_left_running() -> Iterator[None]:
     """After all tests no media process may be left: a test that leaks one hides that the product does."""
     yield
-    if is_isolated() and "PYTEST_XDIST_WORKER" not in os.environ:
+    if is_isolated():
         left = sorted(name for name in map(_program, Path("/proc").glob("[0-9]*")) if name in MEDIA)
         assert not left, f"still running after the last test: {', '.join(left)}"
 

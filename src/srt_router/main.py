@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 
@@ -39,6 +40,7 @@ def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
     """
     house = open_house(settings)
     listener = bind(settings.host, settings.port)
+    os.chdir("/")  # neither we nor our children keep a file system busy
     raise_priority()
     gc.freeze()  # what is loaded now stays: no collection needs to walk through it while streams are on air
     with logging_to(settings.logs):

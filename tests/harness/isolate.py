@@ -112,7 +112,7 @@ def make_private() -> None:
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     kept = os.open(checkout, os.O_PATH)
-    for shared in PRIVATE:
+    for shared in (*PRIVATE, *closed_to_others(checkout)):
         if Path(shared).is_dir() and not Path(shared).is_symlink():
             mount("tmpfs", shared, "tmpfs", MS_NOSUID | MS_NODEV)
             Path(shared).chmod(0o1777 if shared != "/run" else 0o755)
@@ -122,6 +122,17 @@ def make_private() -> None:
     os.close(kept)
     os.environ.pop("TMPDIR", None)
     os.chdir(here if here.exists() else checkout)  # not only for the look of it: `.` was under the old /tmp
+
+
+def closed_to_others(checkout: Path) -> list[str]:
+    """The folder above the checkout that other users may not enter, such as /root; none if they reach it.
+
+    Some tests run as another user, and must find the checkout.
+    """
+    above = [folder for folder in reversed(checkout.parents) if not folder.stat().st_mode & 0o001]
+    if os.geteuid() != 0 or not above or Path(sys.base_prefix).is_relative_to(above[0]):
+        return []
+    return [str(above[0])]
 
 
 def bring_loopback_up() -> None:

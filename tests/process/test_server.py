@@ -123,6 +123,18 @@ def test_a_hand_edit_touches_only_what_it_changes(tmp_path: Path) -> None:
         assert len(media()) == 2
 
 
+def test_an_edit_does_not_start_what_an_operator_stopped(tmp_path: Path) -> None:
+    with Server(tmp_path, [route(1, listener(4000)), route(2, listener(4100))]) as server:
+        server.until_status("route_2", "waiting")
+        server.post("/api/routes/route_1/stop")
+        server.write_routes([route(1, listener(4000)), route(2, listener(4100), listener(4101))])
+        until(lambda: "srtOut:4101" in server.processes("route_2"))
+        server.write_routes([route(1, listener(4000), name="Renamed"), route(2, listener(4100), listener(4102))])
+        until(lambda: "srtOut:4102" in server.processes("route_2"))
+        assert server.route("route_1")["name"] == "Renamed"
+        assert server.route("route_1")["status"] == "stopped"
+
+
 BROKEN = {
     "cut in the middle": routes_json([three_ways()])[:100],
     "duplicate id": routes_json([three_ways(), {**three_ways(1, 4200)}]),

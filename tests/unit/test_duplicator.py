@@ -4,12 +4,13 @@ import ctypes
 import errno
 import json
 import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srt_router.duplication import outputs
+from srt_router.duplication import outputs, process
 from srt_router.duplication.orders import (
     Destination,
     Source,
@@ -185,3 +186,23 @@ def test_a_full_buffer_is_waited_for_and_no_longer_than_patience_lasts(
     output, kernel = send(monkeypatch, [1, 10], *[-errno.ENOBUFS] * (2 + Batch.WAITS_PER_SECOND))
     assert (counters(output), len(kernel.asked)) == ((0, 0, 2), 12)
     assert output.error == "No buffer space available"
+
+
+def test_without_inotify_the_look_each_second_remains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel gives 128 instances to a user; a large site has more duplicators than that."""
+
+    class NoneLeft:
+        def inotify_init1(self, _flags: int) -> int:
+            return -1
+
+    monkeypatch.setattr(process, "_libc", NoneLeft())
+    file = tmp_path / "config.json"
+    file.write_text('{"destinations": []}')
+    config = process.ConfigFile(str(file))
+    assert config.descriptor == -1
+    assert config.noticed() is False
+    assert config.touched() is True
+    assert config.read() == []
+    assert config.touched() is False
+    file.write_text('{"destinations": [] }')
+    assert config.touched() is True

@@ -104,9 +104,11 @@ class ConfigFile:
         self._looked_at: tuple[int, ...] = ()
         self._read: str | None = None  # digest of the text read last, or why there was none
         self.descriptor: int = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-        mask = ctypes.c_uint32(IN_CLOSE_WRITE | IN_MOVED_TO)
-        if _libc.inotify_add_watch(self.descriptor, os.fsencode(folder), mask) < 0:
-            raise UsageError(f"cannot watch {folder}: {os.strerror(ctypes.get_errno())}")
+        """-1 where the kernel has none left (fs.inotify.max_user_instances): the look each second remains."""
+        if self.descriptor >= 0:
+            mask = ctypes.c_uint32(IN_CLOSE_WRITE | IN_MOVED_TO)
+            if _libc.inotify_add_watch(self.descriptor, os.fsencode(folder), mask) < 0:
+                raise UsageError(f"cannot watch {folder}: {os.strerror(ctypes.get_errno())}")
 
     def noticed(self) -> bool:
         """Take the events: whether one concerns our file."""
