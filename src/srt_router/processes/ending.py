@@ -96,6 +96,10 @@ class Orphan:
         """Done once the pidfd says that it has ended."""
         return self._pin.death()
 
+    def gone(self) -> bool:
+        """It has ended by itself since it was pinned."""
+        return self._pin.ended()
+
     def close(self) -> None:
         """Give the pidfd back."""
         self._pin.close()
