@@ -199,7 +199,7 @@ class _Cleanup:
         return pin, facts
 
     async def _end(self, targets: list[Target], announce: Callable[[list[Target]], None]) -> set[int]:
-        """End those that have neither come on air nor ended meanwhile; the answer holds the PIDs whose death was seen."""
+        """End those that neither came on air nor ended meanwhile; the answer holds the PIDs whose death was seen."""
         try:
             keep = set(self._keep())
             chosen = [target for target in targets if target[0].pid not in keep and not target[0].gone()]
