@@ -50,6 +50,7 @@ def _keep(store: EventStore, announced: Announced) -> None:
             process_type=announced.process,
             message=announced.message,
             data=announced.data,
+            actor=announced.actor,
             repeated=announced.repeated,
         )
     )

@@ -10,9 +10,13 @@ import ipaddress
 import os
 import socket
 import struct
+from collections import Counter
 from dataclasses import dataclass
 
 from srt_router.processes import proc
+
+Members = Counter[bytes]
+"""Sockets by local address and port, as the kernel writes them."""
 
 ANY = "0.0.0.0"  # noqa: S104 - named to be compared with, not to be bound
 
@@ -51,14 +55,14 @@ def udp_sockets() -> list[UdpSocket]:
     return _table("/proc/net/udp") + _table("/proc/net/udp6")
 
 
-def raw_udp_table() -> bytes:
-    """/proc/net/udp as it is, for `joined`."""
-    return proc.read_table("/proc/net/udp")
+def bound_udp() -> Members:
+    """How many sockets are bound to each IPv4 address and port: the quick look, for `joined`."""
+    return Counter(words[1] for line in proc.read_table("/proc/net/udp").splitlines() if (words := line.split(None, 2)))
 
 
-def joined(table: bytes, group: str, port: int) -> int:
-    """How many sockets of the raw table are bound to a multicast group and port."""
-    return table.count(b" %08X:%04X 0" % (struct.unpack("=I", socket.inet_aton(group))[0], port))
+def joined(members: Members, group: str, port: int) -> int:
+    """How many sockets are bound to a multicast group and port."""
+    return members[b"%08X:%04X" % (struct.unpack("=I", socket.inet_aton(group))[0], port)]
 
 
 def holders(inode: int) -> list[Holder]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Container
 from typing import NamedTuple
 
 from srt_router.routes.addresses import BUS_NETWORK, BUS_PORTS
 
 _CANDIDATES = 10_000
-_ANYWHERE = frozenset({"0.0.0.0", "::", "*", ""})  # noqa: S104
+_ANYWHERE = ("0.0.0.0", "::", "*", "")  # noqa: S104
 
 
 class Bus(NamedTuple):
@@ -26,7 +26,7 @@ class NoBusLeft(RuntimeError):  # noqa: N818 - said as it is
     """No free bus was found; with 20 million to choose from, something else is wrong."""
 
 
-def allocate(instance: str, key: str, taken: Collection[Bus], occupied: Collection[tuple[str, int]] = ()) -> Bus:
+def allocate(instance: str, key: str, taken: Container[Bus], *occupied: Container[tuple[str, int]]) -> Bus:
     """Return the bus of a route: the same for the same input, so that a restarted server finds it again.
 
     `key` is `{route_id}/A`. `taken` are the buses of other routes. `occupied` are local UDP sockets,
@@ -34,12 +34,11 @@ def allocate(instance: str, key: str, taken: Collection[Bus], occupied: Collecti
     to any address occupies its port for all groups, since Linux gives it the multicast datagrams that
     others have joined (IP_MULTICAST_ALL), and a bus port is never shared: a group is told apart by both.
     """
-    busses = frozenset(taken)
-    sockets = frozenset(occupied)
-    ports = {port for address, port in sockets if address in _ANYWHERE}
     for attempt in range(_CANDIDATES):
         bus = _candidate(instance, key, attempt)
-        if bus not in busses and bus.port not in ports and (bus.group, bus.port) not in sockets:
+        addresses = (bus.group, *_ANYWHERE)
+        held = any((address, bus.port) in sockets for sockets in occupied for address in addresses)
+        if bus not in taken and not held:
             return bus
     raise NoBusLeft(f"no free multicast group and port for the bus {key}")
 

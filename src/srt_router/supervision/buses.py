@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 
 from srt_router.processes import sockets
@@ -23,6 +24,8 @@ class BusBook:
     configured: frozenset[tuple[str, int]] = frozenset()
     """Local addresses and ports that routes are configured to bind, on air or not."""
     _buses: dict[tuple[str, str], Bus] = field(default_factory=dict)
+    _taken: set[Bus] = field(default_factory=set)
+    """The values of `_buses`: with hundreds of routes they are not gathered anew for each."""
 
     def assign(self, route_id: str, occupied: frozenset[tuple[str, int]], which: str = "A") -> Bus:
         """A bus of a route that is about to start; `occupied` is what the kernel's table shows in use.
@@ -33,15 +36,17 @@ class BusBook:
         known = self._buses.get(key)
         if known and (known.group, known.port) not in occupied:
             return known
-        taken = frozenset(bus for owner, bus in self._buses.items() if owner != key)
-        bus = allocate(self.instance, f"{route_id}/{which}", taken, occupied | self.configured)
+        if known:
+            self._taken.discard(known)
+        bus = allocate(self.instance, f"{route_id}/{which}", self._taken, occupied, self.configured)
         self._buses[key] = bus
+        self._taken.add(bus)
         return bus
 
     def forget(self, route_id: str) -> None:
         """The route is gone."""
         for key in [key for key in self._buses if key[0] == route_id]:
-            del self._buses[key]
+            self._taken.discard(self._buses.pop(key))
 
 
 class JoinWatch:
@@ -70,12 +75,12 @@ class JoinWatch:
     async def _look(self) -> None:
         while self._waiting:
             try:
-                table = await asyncio.to_thread(sockets.raw_udp_table)
+                members = await asyncio.to_thread(sockets.bound_udp)
             except OSError as error:  # who waits starts without, when his time is over
                 log.error("Cannot see who has joined the buses: %s", error)  # noqa: TRY400
-                table = b""
+                members = Counter()
             for seen, (bus, count) in list(self._waiting.items()):
                 own = 1 if self.taps.is_open(bus) else 0
-                if not seen.done() and sockets.joined(table, bus.group, bus.port) - own >= count:
+                if not seen.done() and sockets.joined(members, bus.group, bus.port) - own >= count:
                     seen.set_result(None)
             await asyncio.sleep(_LOOK_S)

@@ -35,6 +35,11 @@ class ServerEvent:
         return None
 
     @property
+    def actor(self) -> str | None:
+        """Who did it; None: nobody, or nobody who is known."""
+        return None
+
+    @property
     def identity(self) -> tuple[object, ...]:
         """Two events of one kind and process with the same identity tell the same."""
         return self._same()
@@ -46,13 +51,21 @@ class ServerEvent:
 
     def data(self) -> dict[str, object]:
         """The payload."""
-        return {to_camel(field.name): getattr(self, field.name) for field in fields(self)}
+        kind = type(self)
+        names = _NAMES.get(kind)
+        if names is None:
+            names = _NAMES[kind] = [(to_camel(field.name), field.name) for field in fields(self)]
+        return {name: getattr(self, attribute) for name, attribute in names}
 
     def _say(self) -> str:
         raise NotImplementedError
 
     def _same(self) -> tuple[object, ...]:
         return ()
+
+
+_NAMES: dict[type, list[tuple[str, str]]] = {}
+"""The fields of each kind: as users know them, and as Python does."""
 
 
 @dataclass(frozen=True, slots=True)

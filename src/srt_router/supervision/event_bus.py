@@ -39,6 +39,8 @@ class Announced:
     data: dict[str, object]
     repeated: int = 0
     """So many of the same have been counted and not told, up to this one; 0: this is no such sum."""
+    actor: str | None = None
+    """Who did it; None: nobody, or nobody who is known."""
 
 
 Listener = Callable[[Announced], None]
@@ -67,14 +69,15 @@ class _Repeated:
 class Repeats:
     """Decides what is told and what is counted; knows no clock of its own."""
 
-    _entries: dict[Key, _Repeated] = field(default_factory=dict)
+    _entries: dict[str | None, dict[Key, _Repeated]] = field(default_factory=dict)
+    """By route: what ends the repetitions of one looks at no other."""
 
     def admit(self, event: ServerEvent, announced: Announced, now: float) -> list[Announced]:
         """What is to be told now that this happened: sums of what it puts an end to, and itself or not."""
         if event.freely is None:
             return [*self._ended_by(event), announced]
-        key = (event.route, event.process, event.kind, event.identity)
-        entry = self._entries.setdefault(key, _Repeated(now + FIRST_PERIOD_S))
+        key = (event.process, event.kind, event.identity)
+        entry = self._entries.setdefault(event.route, {}).setdefault(key, _Repeated(now + FIRST_PERIOD_S))
         if entry.told >= event.freely:
             entry.counted += 1
             entry.last = announced
@@ -85,38 +88,51 @@ class Repeats:
     def due(self, now: float) -> list[Announced]:
         """Sums whose time has come. What has not repeated itself for a whole period is forgotten."""
         sums: list[Announced] = []
-        for key, entry in list(self._entries.items()):
-            if now < entry.ends:
-                continue
-            if not entry.counted:
-                del self._entries[key]
-                continue
-            sums += entry.sum()
-            entry.period_s = min(2 * entry.period_s, LONGEST_PERIOD_S)
-            entry.ends = now + entry.period_s
-        return sorted(sums, key=lambda each: each.at_ms)
+        for route, entries in list(self._entries.items()):
+            for key, entry in list(entries.items()):
+                if now < entry.ends:
+                    continue
+                if not entry.counted:
+                    self._drop(route, [key])
+                    continue
+                sums += entry.sum()
+                entry.period_s = min(2 * entry.period_s, LONGEST_PERIOD_S)
+                entry.ends = now + entry.period_s
+        return _in_order(sums)
 
     def all(self) -> list[Announced]:
         """Every sum there is; everything is forgotten."""
-        return self._forget(list(self._entries))
+        sums = [one for route in list(self._entries) for one in self._drop(route, list(self._entries[route]))]
+        return _in_order(sums)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(map(len, self._entries.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
 
     def _ended_by(self, event: ServerEvent) -> list[Announced]:
         """A start or stop of a route ends all repetitions in it, a connection those of a try without answer."""
+        entries = self._entries.get(event.route, {})
         match event:
             case RouteStarted() | RouteStopped() | RouteRemoved():
-                return self._forget([key for key in self._entries if key[0] == event.route])
+                return _in_order(self._drop(event.route, list(entries)))
             case PeerConnected():
                 ends = ("processEnded", "peerRejected")
-                mine = (event.route, event.process)
-                return self._forget([key for key in self._entries if key[:2] == mine and key[2] in ends])
+                keys = [key for key in entries if key[0] == event.process and key[1] in ends]
+                return _in_order(self._drop(event.route, keys))
         return []
 
-    def _forget(self, keys: Iterable[Key]) -> list[Announced]:
-        sums = [one for key in keys for one in self._entries.pop(key).sum()]
-        return sorted(sums, key=lambda each: each.at_ms)
+    def _drop(self, route: str | None, keys: Iterable[Key]) -> list[Announced]:
+        entries = self._entries.get(route, {})
+        sums = [one for key in keys for one in entries.pop(key).sum()]
+        if not entries:
+            self._entries.pop(route, None)
+        return sums
+
+
+def _in_order(sums: list[Announced]) -> list[Announced]:
+    return sorted(sums, key=lambda each: each.at_ms)
 
 
 class EventBus:
@@ -142,9 +158,10 @@ class EventBus:
             process=event.process,
             message=redact(event.message, secrets),
             data=data,
+            actor=event.actor,
         )
         self._tell(self._repeats.admit(event, announced, time.monotonic()))
-        if len(self._repeats) and self._timer is None:
+        if self._repeats and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FIRST_PERIOD_S, self._look)
 
     def close(self) -> None:
@@ -155,7 +172,7 @@ class EventBus:
 
     def _look(self) -> None:
         self._tell(self._repeats.due(time.monotonic()))
-        again = len(self._repeats) > 0
+        again = bool(self._repeats)
         self._timer = asyncio.get_running_loop().call_later(FIRST_PERIOD_S / 10, self._look) if again else None
 
     def _tell(self, announced: list[Announced]) -> None:

@@ -85,6 +85,42 @@ class RoutesFileRefused(ServerEvent):
         return f"routes.json has errors: {self.errors[0] if self.errors else 'unknown'}{more}"
 
 
+# Operators
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAction(ServerEvent):
+    """Somebody changed something, or tried a sign-in."""
+
+    kind: ClassVar[str] = "operatorAction"
+    action: str
+    """`route.start`, `user.add`; `POST /api/…` where the path has no name of its own."""
+    by: str
+    """The user; `token:…`: an API token; `local`: a command on this machine; `nobody`: not signed in."""
+    role: str | None
+    address: str | None
+    """Where from: an IP address."""
+    route_id: str | None
+    before: object
+    """The old value, of the fields that differ; secrets hidden."""
+    after: object
+    """The new value, likewise."""
+
+    @property
+    def route(self) -> str | None:
+        """The route it was done to."""
+        return self.route_id
+
+    @property
+    def actor(self) -> str | None:
+        """Who did it."""
+        return self.by
+
+    def _say(self) -> str:
+        whom = f" {self.route_id}" if self.route_id else ""
+        return f"{self.by} ({self.address or 'this machine'}): {self.action}{whom}"
+
+
 # Routes
 
 
@@ -333,6 +369,7 @@ KINDS: dict[str, type[ServerEvent]] = {
         OrphansCleanedUp,
         RoutesFileTakenOver,
         RoutesFileRefused,
+        OperatorAction,
         RouteAdded,
         RouteEdited,
         RouteRemoved,

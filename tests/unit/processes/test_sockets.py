@@ -17,9 +17,9 @@ def test_every_socket_of_a_long_table_is_seen() -> None:
             one.bind(("127.0.0.1", 0))
         ports = {one.getsockname()[1] for one in opened}
         table = PortTable.look()
-        raw = sockets.raw_udp_table()
+        members = sockets.bound_udp()
         assert ports <= table.by_port.keys()
-        assert all(sockets.joined(raw, "127.0.0.1", port) == 1 for port in ports)
+        assert all(sockets.joined(members, "127.0.0.1", port) == 1 for port in ports)
         found = table.holding("127.0.0.1", min(ports))
         assert found is not None
         assert [holder.pid for holder in sockets.holders(found.inode)] == [os.getpid()]
