@@ -16,6 +16,8 @@ _MAX_BYTES = 10_000_000
 _KEPT = 10
 _FLUSH_S = 1.0
 """How long the end of the program waits for a reader of standard output that does not read."""
+_WAITING = 20_000
+"""So many lines wait for a reader of standard output that does not read; later ones are lost, and counted."""
 
 
 class _OneLine(logging.Formatter):
@@ -24,6 +26,67 @@ class _OneLine(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         text = super().formatMessage(record)
         return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
+
+
+class _Queue(logging.handlers.QueueHandler):
+    """Hands lines to the thread that writes them, and never keeps more than it should."""
+
+    def __init__(self, lines: queue.SimpleQueue[logging.LogRecord]) -> None:
+        super().__init__(lines)
+        self._lines = lines
+        self._lost = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Add a line, or count it as lost where too many wait."""
+        waiting = self._lines.qsize()
+        if waiting >= _WAITING:
+            self._lost += 1
+            return
+        if self._lost and waiting < _WAITING // 2:
+            lost, self._lost = self._lost, 0
+            text = f"{lost} log lines were lost here: who reads standard output, or the disk, was too slow for them"
+            self._lines.put_nowait(logging.LogRecord("SrtRouter", logging.WARNING, __file__, 0, text, None, None))
+        self._lines.put_nowait(record)
+
+
+class _Quietly(logging.Handler):
+    """Says once what keeps it from writing, instead of a traceback for each line."""
+
+    def __init__(self, what: str, writes_to: logging.Handler) -> None:
+        super().__init__()
+        self._what = what
+        self._handler = writes_to
+        self._trouble: str | None = None
+        self._failed = False
+        writes_to.handleError = self._fails  # type: ignore[method-assign]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; the first one that can be written again says that lines are missing."""
+        self._failed = False
+        self._handler.handle(record)
+        if self._trouble and not self._failed:
+            self._say(f"{self._what} can be written again; lines are missing there")
+            self._trouble = None
+
+    def close(self) -> None:
+        """Give the file back."""
+        with contextlib.suppress(OSError):  # what could not be written is written now, or is lost
+            self._handler.close()
+        super().close()
+
+    def _fails(self, record: logging.LogRecord) -> None:
+        del record  # it is lost
+        self._failed = True
+        error = sys.exc_info()[1]
+        trouble = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._say(f"{self._what} cannot be written ({trouble}): lines are lost there until it can")
+
+    @staticmethod
+    def _say(text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"[SrtRouter] {text}", file=sys.stderr, flush=True)
 
 
 class _Utc(logging.Formatter):
@@ -40,17 +103,17 @@ def logging_to(folder: Path | None) -> Iterator[None]:
     """
     console = logging.StreamHandler(sys.stdout)
     console.setFormatter(logging.Formatter("[%(name)s] %(message)s"))
-    handlers: list[logging.Handler] = [console]
+    handlers: list[logging.Handler] = [_Quietly("Standard output", console)]
     problem = None
     if folder is not None:
         try:
-            handlers.append(_file_handler(folder))
+            handlers.append(_Quietly(f"The log file {folder / FILE_NAME}", _file_handler(folder)))
         except OSError as error:
             problem = f"No log file: {folder}: {error.strerror}"
     lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     root = logging.getLogger()
     root.setLevel(logging.INFO)
-    queued = logging.handlers.QueueHandler(lines)
+    queued = _Queue(lines)
     queued.setFormatter(_OneLine())
     root.handlers = [queued]
     for name in ("uvicorn", "httpx", "watchfiles.main"):

@@ -60,7 +60,7 @@ async def _serve(settings: Settings, house: House, listener: socket.socket, *, d
         manager = RouteManager(spawner, await engine_probe.probe(), tasks, limits_of(settings))
         history = await keep_history(manager.events, settings.data_dir, tasks)
         try:
-            await warn_about_system()
+            await warn_about_system(settings.run_dir)
             rules = Rules(settings.cleanup_scope, house.instance.first_start)
             await manager.cleanup(house.pid_manager, rules)
             crashpoint("after_cleanup")

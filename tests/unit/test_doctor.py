@@ -267,9 +267,9 @@ def test_modes_and_a_missing_pid_dir_are_mended(subject: Subject) -> None:
 
 def test_run_dir_on_a_disk(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "RUN_DIR is in memory"
-    monkeypatch.setattr(folders, "_mounts", lambda: [("/", "ext4")])
+    monkeypatch.setattr(folders, "file_system", lambda _path: "ext4")
     assert by_name(folders.folders(subject))[name].state is State.WARN
-    monkeypatch.setattr(folders, "_mounts", lambda: [("/", "ext4"), (str(subject.settings.run_dir), "tmpfs")])
+    monkeypatch.setattr(folders, "file_system", lambda _path: "tmpfs")
     assert by_name(folders.folders(subject))[name].state is State.OK
 
 

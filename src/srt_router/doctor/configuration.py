@@ -87,7 +87,7 @@ def ports(subject: Subject) -> Iterator[Check]:
 def _conflict(route: Route, port: ListeningPort, held: UdpSocket, ours: set[int | None], *, live: bool) -> Check | None:
     name = f"port {port.port}"
     place = f"route {route.id}, {field_path(port.location)}"
-    holders = sockets.holders(held.inode)
+    holders = sockets.holders([held.inode])[held.inode]
     strangers = [one for one in holders if one.pid not in ours or one.route != route.id]
     if not holders:
         message = f"{place}: taken by a process that cannot be seen from here"

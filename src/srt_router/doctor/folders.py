@@ -10,11 +10,11 @@ from pathlib import Path
 
 from srt_router.doctor.check import Check, Subject, fail, ok, warn
 from srt_router.processes.directories import SafeDirectory
+from srt_router.system_checks import RAM_FILE_SYSTEMS, file_system
 
 _MB = 1_000_000
 _FREE_FAIL, _FREE_WARN = 20 * _MB, 200 * _MB
 _INODES_FAIL, _INODES_WARN = 100, 1000
-_RAM_FILE_SYSTEMS = ("tmpfs", "ramfs")
 _MODES = {"DATA_DIR": 0o750, "PID_DIR": 0o755, "RUN_DIR": 0o700, "LOG_DIR": 0o750}
 
 
@@ -23,8 +23,8 @@ def folders(subject: Subject) -> Iterator[Check]:
     for name, path in subject.folders().items():
         yield _folder(name, path, live=subject.installation.server is not None)
     run_dir = subject.settings.run_dir
-    kind = file_system(_existing(run_dir), _mounts())
-    if kind in _RAM_FILE_SYSTEMS:
+    kind = file_system(_existing(run_dir))
+    if kind in RAM_FILE_SYSTEMS:
         yield ok("RUN_DIR is in memory", f"{run_dir} is on {kind}")
     else:
         message = f"{run_dir} is on {kind or 'an unknown file system'}: statistics are written to it without pause"
@@ -149,21 +149,3 @@ def _existing(path: Path) -> Path:
     while not path.is_dir() and path != path.parent:
         path = path.parent
     return path
-
-
-def _mounts() -> list[tuple[str, str]]:
-    """Mount point and kind of each file system, in the order of mounting."""
-    lines = Path("/proc/self/mounts").read_text("utf-8", "replace").splitlines()
-    words = [line.split() for line in lines]
-    return [(found[1].replace("\\040", " "), found[2]) for found in words if len(found) > 2]
-
-
-def file_system(path: Path, mounts: list[tuple[str, str]]) -> str | None:
-    """The kind of file system that a path is on: the longest mount point above it, the last of equals."""
-    text = str(path.resolve())
-    best, kind = -1, None
-    for point, name in mounts:
-        inside = point in ("/", text) or text.startswith(f"{point}/")
-        if inside and len(point) >= best:
-            best, kind = len(point), name
-    return kind

@@ -95,7 +95,7 @@ def _listening(port: int) -> list[sockets.Holder]:
     words = [line.split() for table in lines for line in table]
     suffix = f":{port:04X}"
     inodes = [int(one[9]) for one in words if one[1].endswith(suffix) and one[3] == _TCP_LISTEN]
-    return [holder for inode in inodes for holder in sockets.holders(inode)]
+    return [holder for found in sockets.holders(inodes).values() for holder in found]
 
 
 def orphans(subject: Subject) -> Iterator[Check]:

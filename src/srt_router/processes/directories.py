@@ -45,10 +45,15 @@ class SafeDirectory:
     def _verify(self, found: os.stat_result) -> None:
         if found.st_uid != os.geteuid():
             problem = f"belongs to user {found.st_uid}, not to us (user {os.geteuid()})"
-            raise UnsafeDirectory(self._says(problem, f"remove it, or set {self._setting} to another place"))
+            raise UnsafeDirectory(self._says(problem, self._remedy_for(found.st_uid)))
         if stat.S_IMODE(found.st_mode) & 0o022:
             problem = f"is writable by others (mode {stat.S_IMODE(found.st_mode):04o})"
             raise UnsafeDirectory(self._says(problem, f"look at what is in it, then chmod 755 {self.path}"))
+
+    def _remedy_for(self, owner: int) -> str:
+        if os.geteuid() != 0:
+            return f"remove it, or set {self._setting} to another place"
+        return f"run this as that user (sudo -u '#{owner}' …), or set {self._setting} to another place"
 
     def _why_not(self, error: OSError) -> str:
         if self.path.is_symlink():

@@ -6,11 +6,13 @@ way to find a silent thief.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
 import struct
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from srt_router.processes import proc
@@ -65,14 +67,51 @@ def joined(members: Members, group: str, port: int) -> int:
     return members[b"%08X:%04X" % (struct.unpack("=I", socket.inet_aton(group))[0], port)]
 
 
-def holders(inode: int) -> list[Holder]:
-    """Which processes have a socket open. Walks every process: for error messages, not for a loop."""
-    target = f"socket:[{inode}]"
-    found = []
-    for pid in proc.pids():
-        if _has(pid, target):
+def bus_drops(table: bytes, buses: Collection[tuple[str, int]]) -> dict[int, int]:
+    """By inode of each socket that is bound to one of these groups and ports: datagrams it had no room for."""
+    keys = {b"%08X:%04X" % (struct.unpack("=I", socket.inet_aton(group))[0], port) for group, port in buses}
+    found: dict[int, int] = {}
+    for line in table.split(b"\n"):
+        at = line.find(b": ") + 2
+        if line[at : at + 13] in keys:
+            words = line.split()
+            if len(words) >= 13 and words[9].isdigit() and words[12].isdigit():
+                found[int(words[9])] = int(words[12])
+    return found
+
+
+def inodes(pid: int) -> frozenset[int]:
+    """The sockets that a process has open; none when it is gone."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)  # noqa: PTH208
+    except OSError:
+        return frozenset()
+    found = set()
+    for name in names:
+        try:
+            target = os.readlink(f"{folder}/{name}")  # noqa: PTH115
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            found.add(int(target[8:-1]))
+    return frozenset(found)
+
+
+def holders(inodes: Collection[int], among: Iterable[int] | None = None) -> dict[int, list[Holder]]:
+    """Which processes have these sockets open.
+
+    Walks every process, unless it is told which ones to look `among`: for error messages, not for a loop.
+    """
+    targets = {f"socket:[{inode}]": inode for inode in inodes}
+    found: dict[int, list[Holder]] = {inode: [] for inode in inodes}
+    for pid in proc.pids() if among is None else among:
+        held = {targets[link] for link in _descriptors(pid) if link in targets}
+        if held:
             environment = proc.environ(pid) or {}
-            found.append(Holder(pid, proc.program(pid) or "?", environment.get("SRT_ROUTER_ROUTE")))
+            holder = Holder(pid, proc.program(pid) or "?", environment.get("SRT_ROUTER_ROUTE"))
+            for inode in held:
+                found[inode].append(holder)
     return found
 
 
@@ -104,16 +143,13 @@ def _address(text: str) -> str:
     return str(ipaddress.ip_address(packed))
 
 
-def _has(pid: int, target: str) -> bool:
+def _descriptors(pid: int) -> Iterator[str]:
+    """What the descriptors of a process point at."""
     folder = f"/proc/{pid}/fd"
     try:
         names = os.listdir(folder)  # noqa: PTH208
     except OSError:
-        return False
+        return
     for name in names:
-        try:
-            if os.readlink(f"{folder}/{name}") == target:  # noqa: PTH115
-                return True
-        except OSError:
-            continue
-    return False
+        with contextlib.suppress(OSError):
+            yield os.readlink(f"{folder}/{name}")  # noqa: PTH115

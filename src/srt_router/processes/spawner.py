@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from srt_router.errors import SpawnFailed
 from srt_router.processes.child import Child
@@ -18,10 +19,11 @@ from srt_router.processes.crashpoint import crashpoint
 from srt_router.processes.directories import SafeDirectory
 from srt_router.processes.instance import Instance
 from srt_router.processes.loop_share import LoopShare
-from srt_router.processes.pidfiles import PidDirectory
+from srt_router.processes.pidfiles import SUFFIX, PidDirectory
 from srt_router.processes.priority import restore_priority
 from srt_router.processes.spec import ProcessSpec
 from srt_router.processes.tag import Tag, new_nonce
+from srt_router.processes.unwritten import Unwritten
 
 log = logging.getLogger("PidManager")
 
@@ -42,6 +44,8 @@ class Spawner:
     pid_files: PidDirectory
     share: LoopShare = field(default_factory=LoopShare)
     """Starts and deaths take their turns here."""
+    unwritten: Unwritten = field(default_factory=Unwritten)
+    """PID files and configurations that wait for a disk that takes them."""
     spawned: int = field(default=0, init=False)
     """Processes started since the server started."""
     _closed: bool = field(default=False, init=False)
@@ -67,6 +71,7 @@ class Spawner:
         try:
             if spec.config is not None and spec.config_path is not None:
                 write_config(self.run_dir, spec)
+                self.unwritten.forget(spec.name + CONFIG_SUFFIX)  # an older one
             pid = self._exec(spec, tag)
             crashpoint("after_spawn")
             child = _watchable(spec, pid, nonce)
@@ -74,12 +79,15 @@ class Spawner:
             raise SpawnFailed(f"cannot start {spec.argv[0]} for {spec.name}: {_why(error, spec)}") from error
         self.spawned += 1
         restore_priority(pid)
-        try:
-            self.pid_files.write(spec.name, child.pid)
-        except OSError as error:
-            log.error("Cannot write PID file of %s (PID %d): %s", spec.name, child.pid, error.strerror)  # noqa: TRY400
+        if error := self.unwritten.try_to(spec.name + SUFFIX, partial(self.pid_files.write, spec.name, child.pid)):
+            log.error("Cannot write PID file of %s (PID %d): %s", spec.name, child.pid, error.strerror)
         child.watch(self.share, on_exit)
         return child
+
+    def remove_pid_file(self, child: Child) -> None:
+        """The process is dead: its PID file goes, if it still names it. Raises OSError for a disk that refuses."""
+        self.unwritten.forget(child.spec.name + SUFFIX)
+        self.pid_files.remove_if(child.spec.name, child.pid)
 
     def _exec(self, spec: ProcessSpec, tag: Tag) -> int:
         """The PID of the new process. Descriptors beyond the three are all close-on-exec; see docs/decisions."""

@@ -10,7 +10,7 @@ from srt_router.routes.bus import NoBusLeft
 from srt_router.routes.ffmpeg import may_use_hardware, missing_encoder
 from srt_router.routes.model import Route
 from srt_router.routes.plan import PlanContext, plan
-from srt_router.supervision.checks import PortTable, missing_programs, name_holders, taken_ports
+from srt_router.supervision.checks import PortTable, missing_programs, taken_ports
 from srt_router.supervision.services import Services
 
 log = logging.getLogger("RouteManager")
@@ -36,7 +36,7 @@ async def prepare(
         if encoder := missing_encoder(route.transcode, context.engine):
             reasons.append(encoder)
         if taken := taken_ports(route, now):
-            reasons += await asyncio.to_thread(name_holders, taken)
+            reasons += await asyncio.to_thread(services.holders.sentences, taken)
     except (OSError, NoBusLeft) as error:
         return None, [f"its ports cannot be looked at: {error}"]
     return context, reasons

@@ -14,6 +14,7 @@ from srt_router.routes.engine import Engine
 from srt_router.routes.ffmpeg import may_use_hardware
 from srt_router.routes.transcode import Transcode
 from srt_router.supervision.buses import BusBook, JoinWatch
+from srt_router.supervision.checks import HolderBook
 from srt_router.supervision.event_bus import EventBus
 from srt_router.supervision.taps import BusTaps
 
@@ -36,6 +37,7 @@ class Services:
     encoders: asyncio.Future[frozenset[str]] | None = None
     """The hardware encoders that work here, as soon as they have been tried; None: nobody tries."""
     joins: JoinWatch = field(init=False)
+    holders: HolderBook = field(default_factory=HolderBook)
     jitter: Callable[[], float] = random.random
 
     def __post_init__(self) -> None:
