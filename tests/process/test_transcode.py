@@ -41,12 +41,12 @@ def stream() -> Path:
 
 @pytest.fixture(scope="module")
 def other_stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another picture on other PIDs, whose clock wraps round in its middle."""
+    """Another picture on other PIDs, whose clock of 33 bits wraps round after a second."""
     target = tmp_path_factory.mktemp("media") / "other.ts"
     command = """
         ffmpeg -v error -nostdin -f lavfi -i testsrc2=size=720x576:rate=25 -f lavfi -i sine=frequency=880 -t 8
         -c:v libx264 -preset ultrafast -g 25 -b:v 2M -maxrate 2M -bufsize 2M -c:a mp2 -f mpegts
-        -mpegts_start_pid 0x300
+        -mpegts_start_pid 0x300 -output_ts_offset 95442.7
     """
     subprocess.run([*command.split(), str(target)], check=True)
     return target
@@ -149,6 +149,43 @@ def judge_small(file: Path) -> None:
     assert (audio["codec_name"], audio["channels"], audio["sample_rate"]) == ("mp2", 2, "48000")
     levels = loudness(file)
     assert levels[1] < -80 < -40 < levels[2]
+
+
+def test_h264_comes_in_and_hevc_goes_out(stream: Path, tmp_path: Path) -> None:
+    hevc = {"codec": "hevc", "preset": "ultrafast", "bitrateKbps": 400, "width": 320, "height": 180, "frameRate": 12}
+    with Server(tmp_path / "server", [route(1, listener(4000), listener(4001), **transcode(hevc, "copy"))]) as server:
+        server.until_status("route_1", "waiting")
+        with SrtReceiver(SrtUrl(4001, "caller"), tmp_path / "srt.ts") as client:
+            client.wait_connected()
+            with SrtSender(stream, SrtUrl(4000, "caller")) as sender:
+                until(lambda: at_pace(progress(server)), what="12 frames a second")
+                assert sender.wait_end(60) == 0
+            client.wait_bytes(200_000)
+            client.stop()
+            video, audio = probe(client.file, "codec_name", "width", "height", "r_frame_rate")
+            assert (video["codec_name"], video["width"], video["height"]) == ("hevc", 320, 180)
+            assert audio["codec_name"] == "mp2"
+            assert check(client.file).continuity_total == 0
+
+
+def test_a_transcode_that_hangs_is_restarted_alone(stream: Path, tmp_path: Path) -> None:
+    routes = [route(1, listener(4000), listener(4001), **transcode(SMALL, "copy"))]
+    with Server(tmp_path / "server", routes, HEALTH_FPS_S="4") as server:
+        server.until_status("route_1", "waiting")
+        with SrtReceiver(SrtUrl(4001, "caller"), tmp_path / "srt.ts") as client:
+            client.wait_connected()
+            with SrtSender(stream, SrtUrl(4000, "caller")):
+                until(lambda: progress(server).get("frame", 0) > 0, what="frames")
+                before = server.processes("route_1")
+                os.kill(before["ffmpeg"]["pid"], signal.SIGSTOP)
+                until(lambda: server.processes("route_1")["ffmpeg"]["pid"] not in (None, before["ffmpeg"]["pid"]))
+                log = server.log()
+                assert "[HealthChecker] Route route_1 unhealthy: FPS 0 for 4s" in log
+                assert "[HealthChecker] Restarting route route_1 (attempt 1)" in log
+                got = client.file.stat().st_size
+                client.wait_bytes(got + 100_000)
+            after = server.processes("route_1")
+            assert all(after[name]["pid"] == before[name]["pid"] for name in ("srt", "srtOut:4001"))
 
 
 def test_only_ffmpeg_is_replaced_when_it_dies(stream: Path, tmp_path: Path) -> None:
