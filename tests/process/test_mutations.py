@@ -43,8 +43,8 @@ MUTATIONS = [
     Mutation(
         "the thorough scans after the quick one",
         "cleanup.py",
-        "self._table.candidates(quick=quick)",
-        "self._table.candidates(quick=True)",
+        "self._table.candidates, quick=quick",
+        "self._table.candidates, quick=True",
         f"{REAL}::test_a_tagged_one_in_a_session_of_somebody_else",
     ),
     Mutation(

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from srt_router.processes import sweep
 from srt_router.processes.crashpoint import crashpoint
-from srt_router.processes.ending import GRACE_S, NotEnded, Orphan, Pin, end_all
+from srt_router.processes.ending import GRACE_S, Ending, NotEnded, Orphan, Pin
 from srt_router.processes.limits import allow_many_files, processes_at_once
 from srt_router.processes.ownership import (
     Facts,
@@ -31,8 +31,12 @@ from srt_router.processes.pinned import Pinned
 from srt_router.processes.proc import SRT_LIVE_TRANSMIT
 from srt_router.processes.scan import Scanner
 from srt_router.processes.sweep import Sweep
+from srt_router.processes.tag import own_name
 
 log = logging.getLogger("PidManager")
+
+_BATCH = 64
+"""So many are judged, in a thread, before those to be ended get their SIGTERM: these die while others are judged."""
 
 Target = tuple[Orphan, Facts]
 """A pinned process that is to be ended, and what was found out about it."""
@@ -102,7 +106,7 @@ class _Cleanup:
         log.info("Found %d PID file(s), cleaning up orphans...", len(files))
         targets, meant = await asyncio.to_thread(self._judge_files, files)
         crashpoint("after_files_judged")
-        ended = await self._end(targets, _announce_with_file)
+        ended = await self._end([_done(targets)], _announce_with_file)
         for file in meant:
             if file.pid in ended:
                 self._remove(file)
@@ -140,9 +144,11 @@ class _Cleanup:
         search = Sweep(began=time.monotonic())
         quick = True
         while True:
-            targets, unsettled = await asyncio.to_thread(self._scan, quick)
+            found, unsettled = await asyncio.to_thread(self._table.candidates, quick=quick)
             crashpoint("after_scan")
-            ended = await self._end(targets, _announce)
+            new = [pid for pid in found if pid not in self._seen][: self._at_once]  # the next scan finds the others
+            judgements = (asyncio.to_thread(self._judge, some, unsettled) for some in _batches(new))
+            ended = await self._end(judgements, _announce)
             now = time.monotonic()
             if not quick and search.done(now, found=bool(ended), unsettled=unsettled):
                 return
@@ -153,15 +159,10 @@ class _Cleanup:
                 await asyncio.sleep(sweep.RESCAN_S)
             quick = False
 
-    def _scan(self, quick: bool) -> tuple[list[Target], list[int]]:
-        """Look at all: whom to end, and who is amidst an exec."""
-        candidates, unsettled = self._table.candidates(quick=quick)
+    def _judge(self, pids: list[int], unsettled: list[int]) -> list[Target]:
+        """Whom of these to end; who is amidst an exec is added to `unsettled`."""
         targets: list[Target] = []
-        for pid in candidates:
-            if len(targets) >= self._at_once:
-                break  # the next scan finds the others
-            if pid in self._seen:
-                continue
+        for pid in pids:
             found = self._pin(pid)
             if found is None:
                 continue
@@ -176,7 +177,7 @@ class _Cleanup:
             else:
                 self._seen.add(pid)
                 self._tell(judgement, facts)
-        return targets, unsettled
+        return targets
 
     def _tell(self, judgement: Judgement, facts: Facts) -> None:
         if judgement is Judgement.REPORT:
@@ -198,16 +199,26 @@ class _Cleanup:
             return None
         return pin, facts
 
-    async def _end(self, targets: list[Target], announce: Callable[[list[Target]], None]) -> set[int]:
-        """End those that neither came on air nor ended meanwhile; the answer holds the PIDs whose death was seen."""
+    async def _end(
+        self, judged: Iterable[Awaitable[list[Target]]], announce: Callable[[list[Target]], None]
+    ) -> set[int]:
+        """End those that neither came on air nor ended meanwhile; the answer holds the PIDs whose death was seen.
+
+        Each batch has its SIGTERM before the next one is judged.
+        """
+        ending, pinned, chosen = Ending(), list[Target](), list[Target]()
         try:
-            keep = set(self._keep())
-            chosen = [target for target in targets if target[0].pid not in keep and not target[0].gone()]
+            for batch in judged:
+                targets = await batch
+                pinned += targets
+                chosen += (those := self._chosen(targets))
+                ending.begin(orphan for orphan, _ in those)
             if not chosen:
                 return set()
-            errors = await end_all([orphan for orphan, _ in chosen], GRACE_S, lambda: announce(chosen))
+            announce(chosen)
+            errors = await ending.finish(GRACE_S)
         finally:
-            for orphan, _ in targets:
+            for orphan, _ in pinned:
                 orphan.close()
         for error in errors:
             self._fail(error)
@@ -215,6 +226,15 @@ class _Cleanup:
         ended = [orphan.pid for orphan, _ in chosen if orphan.pid not in failed]
         self.result.killed += ended
         return set(ended)
+
+    def _chosen(self, targets: list[Target]) -> list[Target]:
+        """Without those that are on air by now, or have ended."""
+        keep = set(self._keep())
+        return [
+            (orphan, facts)
+            for orphan, facts in targets
+            if orphan.pid not in keep and facts.group not in keep and not orphan.gone()
+        ]
 
     def _fail(self, error: NotEnded) -> None:
         log.error("Could not kill PID %d: %s", error.pid, error.reason)
@@ -247,6 +267,14 @@ class _Cleanup:
             log.warning("Cannot remove PID file %s: %s", file.name, error.strerror)
             return False
         return True
+
+
+def _batches(pids: list[int]) -> Iterator[list[int]]:
+    return (pids[at : at + _BATCH] for at in range(0, len(pids), _BATCH))
+
+
+async def _done(targets: list[Target]) -> list[Target]:
+    return targets
 
 
 def _target(pin: Pin, facts: Facts) -> Target:
@@ -284,4 +312,4 @@ def left_alone(reported: list[Facts], rules: Rules) -> str:
 
 def display_name(facts: Facts) -> str:
     """What a process is called in logs and lists: its program, or its process type where that is ours."""
-    return "udpDuplicator" if facts.tag and facts.tag.process.startswith("udpDuplicator") else facts.program
+    return own_name(facts.tag.process if facts.tag else None, facts.program)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import select
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,10 @@ from srt_router.processes.crashpoint import crashpoint
 
 GRACE_S = 3.0
 """Seconds between SIGTERM and SIGKILL. Healthy processes need 0.1 s at most."""
+
+CONTINUE_S = 0.03
+"""Seconds after which those left are continued: one that is stopped takes SIGTERM only when it goes on. Few are,
+and a second signal for each of a thousand that die already holds up their deaths."""
 
 REMIND_S = 0.5
 """Seconds after which SIGTERM is sent again: ffmpeg, while its input is silent, heeds only the second."""
@@ -113,37 +117,47 @@ class NotEnded:
     reason: str
 
 
-async def end_all(
-    processes: Iterable[Endable], grace_s: float = GRACE_S, announce: Callable[[], None] | None = None
-) -> list[NotEnded]:
-    """End all of them at once; the answer names those that could not be ended, and why.
+async def end_all(processes: Iterable[Endable], grace_s: float = GRACE_S) -> list[NotEnded]:
+    """End all of them at once; the answer names those that could not be ended, and why."""
+    ending = Ending()
+    ending.begin(processes)
+    return await ending.finish(grace_s)
 
-    `announce` is called when all have their SIGTERM: while it takes its time, they die.
-    """
-    crashpoint("before_kill")
-    told: list[Endable] = []
-    refused: list[NotEnded] = []
-    for process in processes:
-        error = _try_signal(process, signal.SIGTERM)
-        if error:
-            refused.append(NotEnded(process.pid, error))
-        else:
-            told.append(process)
-    for process in told:
-        _try_signal(process, signal.SIGCONT)  # one that is stopped takes SIGTERM only when it goes on
-    if announce:
-        announce()
-    crashpoint("after_term")
-    left = await _see_them_die(told, grace_s) if told else []
-    reason = f"still there {KILL_WAIT_S:g} s after SIGKILL (uninterruptible sleep?)"
-    return refused + [NotEnded(process.pid, reason) for process in left]
+
+class Ending:
+    """The end of many processes, begun as they are found: while some are looked for, others die already."""
+
+    def __init__(self) -> None:
+        self._told: list[Endable] = []
+        self._refused: list[NotEnded] = []
+
+    def begin(self, processes: Iterable[Endable]) -> None:
+        """Send SIGTERM to these."""
+        crashpoint("before_kill")
+        for process in processes:
+            error = _try_signal(process, signal.SIGTERM)
+            if error:
+                self._refused.append(NotEnded(process.pid, error))
+            else:
+                self._told.append(process)
+
+    async def finish(self, grace_s: float = GRACE_S) -> list[NotEnded]:
+        """See all of them die; the answer names those that could not be ended, and why."""
+        crashpoint("after_term")
+        left = await _see_them_die(self._told, grace_s) if self._told else []
+        reason = f"still there {KILL_WAIT_S:g} s after SIGKILL (uninterruptible sleep?)"
+        return self._refused + [NotEnded(process.pid, reason) for process in left]
 
 
 async def _see_them_die(processes: list[Endable], grace_s: float) -> list[Endable]:
     """Wait, SIGKILL those left, wait again; the answer holds those that outlived even that."""
     deaths = _Deaths(processes)
     try:
-        await deaths.wait(min(REMIND_S, grace_s))
+        await deaths.wait(min(CONTINUE_S, grace_s))
+        for process in deaths.left:
+            _try_signal(process, signal.SIGCONT)
+        if deaths.left:
+            await deaths.wait(max(0.0, min(REMIND_S, grace_s) - CONTINUE_S))
         for process in deaths.left:
             _try_signal(process, signal.SIGTERM)
         if deaths.left:

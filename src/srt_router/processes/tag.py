@@ -16,6 +16,10 @@ SPEC = "SRT_ROUTER_SPEC"
 NONCE = "SRT_ROUTER_NONCE"
 DATA_DIR = "SRT_ROUTER_DATA_DIR"
 
+SERVER, STREAM_MONITOR = "server", "streamMonitor"
+"""What stands in place of a route, and the process type, of the process that the server itself needs: no
+route can be called so. All that process starts carries the same."""
+
 _SERVER_LIFE = secrets.token_hex(8)
 """Random, once for each life of the server: asking the kernel anew for each process costs more than all
 the rest of the tag."""
@@ -53,6 +57,13 @@ class Tag:
 @cache
 def _kept() -> dict[str, str]:
     return {name: os.environ[name] for name in _KEPT if name in os.environ}
+
+
+def own_name(process: str | None, program: str) -> str:
+    """What a process is called for people: its program, or its process type where that is a program of ours."""
+    if process is not None and process.startswith("udpDuplicator"):
+        return "udpDuplicator"
+    return STREAM_MONITOR if process == STREAM_MONITOR and program.startswith("python") else program
 
 
 def read_tag(environment: Mapping[str, str]) -> Tag | None:

@@ -23,8 +23,8 @@ from tests.unit.processes.model import Host, Process
 HOST, OWNED = Rules(Scope.HOST, first_start=False), Rules(Scope.OWNED, first_start=False)
 
 
-async def _inline(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
+async def _inline(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    return function(*arguments, **named)
 
 
 def clean(host: Host, rules: Rules, keep: frozenset[int] = frozenset()) -> CleanupResult:
