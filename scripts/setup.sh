@@ -2,7 +2,7 @@
 # Sets up whatever ./run or ./test still needs:  setup.sh run | setup.sh test [part…]
 #
 # On a bare Debian or Ubuntu: the programs by apt-get, uv (pinned) in .tools/, the Python packages of
-# uv.lock in .venv/. It says what it does, and says nothing when there is nothing to do.
+# uv.lock in .venv/, the console out of web/. It says what it does, and says nothing when there is nothing to do.
 set -eu
 
 uv_version=0.13.9
@@ -108,6 +108,46 @@ python_packages() {
     sync_packages "$state"
 }
 
+# --- console ----------------------------------------------------------------------------------
+
+console=src/srt_router/console  # what the server serves, and the wheel holds
+
+console_sources() {  # one line that differs when anything does that the console is built from
+    find web -name node_modules -prune -o -type f ! -name schema.d.ts -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+}
+
+install_node() {  # Debian's is too old for the build tools; the package index has one for every machine
+    install_uv
+    UV_PROJECT_ENVIRONMENT=.tools/node .tools/bin/uv sync --quiet --frozen --python $python --only-group console || return 1
+    export npm_config_cache="$root/.tools/npm" npm_config_update_notifier=false
+    lock=$(sha256sum <web/package-lock.json)
+    [ "$(cat web/node_modules/.state 2>/dev/null)" = "$lock" ] && return 0
+    (cd web && PATH=$root/.tools/node/bin:$PATH npm ci --no-audit --no-fund --loglevel=error >/dev/null) || return 1
+    echo "$lock" >web/node_modules/.state
+}
+
+build_console() {
+    say "building the console out of web/"
+    install_node || return 1
+    (cd web && PATH=$root/.tools/node/bin:$PATH npm run --silent build -- --logLevel error) || return 1
+    echo "$1" >$console/.state
+}
+
+ready_console() {
+    sources=$(console_sources)
+    if [ "$(cat $console/.state 2>/dev/null)" = "$sources" ] &&
+        { [ "$purpose" = run ] || [ -f web/node_modules/.state ]; }; then return; fi
+    mkdir -p .tools
+    exec 9>.tools/lock
+    flock 9
+    if ! build_console "$sources"; then
+        trouble="the console could not be built: is the npm registry reachable? (npm_config_registry, HTTPS_PROXY)"
+        [ "$purpose" = run ] || die "$trouble"
+        say "WARNING: $trouble. The server starts without it, or with the one that was built before."
+    fi
+    exec 9>&-
+}
+
 # --- kernel -----------------------------------------------------------------------------------
 
 receive_buffers() {  # with the stock limit a burst of key frames overflows a bus, and packets are lost
@@ -132,4 +172,5 @@ packages=$(missing_packages "$@")
 [ -z "$packages" ] || install_packages $packages
 $python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$python is older than 3.11: Debian 12 or Ubuntu 24.04 has a newer one"
 python_packages
+ready_console
 receive_buffers

@@ -35,6 +35,7 @@ if [ -n "$lint" ]; then
     ruff check || failed="$failed ruff-check"
     ruff format --check || failed="$failed ruff-format"
     mypy || failed="$failed mypy"
+    PATH=$PWD/.tools/node/bin:$PATH npm --prefix web run --silent check || failed="$failed typescript"
 fi
 if [ -n "$paths" ]; then
     [ -n "$existing" ] || { echo "no tests yet in:$paths" >&2; exit 1; }

@@ -34,12 +34,13 @@ def carry(environment: dict[str, str]) -> None:
 
 async def probe() -> Engine:
     """The programs as they are installed; what is missing is said, and each start of a route says it again."""
-    version, clock = await asyncio.gather(_srt_version(), _can_draw_text())
+    version, clock, ffmpeg = await asyncio.gather(_srt_version(), _can_draw_text(), _ffmpeg_version())
     return Engine(
         srt_version=version,
         python=sys.executable,
         duplicator=str(Path(__file__).with_name("duplicator.py")),
         clock=clock,
+        ffmpeg_version=ffmpeg,
     )
 
 
@@ -103,6 +104,14 @@ async def _can_draw_text() -> bool:
         log.warning("ffmpeg cannot draw text here: the test picture has no clock (apt install fonts-dejavu-core)")
         return False
     return True
+
+
+async def _ffmpeg_version() -> str | None:
+    try:
+        words = (await _output("ffmpeg", "-version")).split()
+    except (OSError, TimeoutError):
+        return None
+    return words[2] if words[:2] == ["ffmpeg", "version"] else None
 
 
 async def _output(*argv: str, check: bool = False) -> str:

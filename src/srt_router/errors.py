@@ -39,6 +39,21 @@ class RouteNotFound(SrtRouterError):  # noqa: N818 - said as it is
     code = "routeNotFound"
 
 
+class DestinationNotFound(SrtRouterError):  # noqa: N818 - said as it is
+    """The route has no such destination."""
+
+    code = "destinationNotFound"
+
+
+class PreconditionFailed(SrtRouterError):  # noqa: N818 - said as it is
+    """Somebody else has changed it since it was read: nothing was changed."""
+
+    code = "preconditionFailed"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} was changed since you read it: read it again, and apply your change to what it is now")
+
+
 class StartRefused(SrtRouterError):  # noqa: N818 - said as it is
     """A check before the start failed: a port is taken, a program is missing, a route collides."""
 

@@ -1,4 +1,4 @@
-"""The event history of one server: from the first event on everything is kept, up to the last one."""
+"""What one server keeps: every event, from the first one to the last, and the numbers of every leg over time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from srt_router.storage.database import Database
 from srt_router.storage.events import Event, EventStore
+from srt_router.storage.statistics import StatisticsStore
 from srt_router.supervision.event_bus import Announced, EventBus
 
 _LAST_WORDS_S = 2.0
@@ -17,18 +18,22 @@ _LAST_WORDS_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is kept, and the task that writes it."""
+    """What is kept, and the tasks that write it."""
 
     events: EventStore
+    statistics: StatisticsStore
     _bus: EventBus
-    _writing: asyncio.Task[None]
+    _writing: tuple[asyncio.Task[None], ...]
 
     async def close(self) -> None:
-        """Write the last events."""
+        """Write the last events and numbers."""
         self._bus.close()
-        self._writing.cancel()
+        for writing in self._writing:
+            writing.cancel()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.events.flush(), _LAST_WORDS_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.statistics.close(), _LAST_WORDS_S)
         await self.events.database.close(_LAST_WORDS_S)
 
 
@@ -37,7 +42,12 @@ async def keep_history(bus: EventBus, data_dir: Path, tasks: asyncio.TaskGroup) 
     store = EventStore(Database(data_dir))
     await store.open()
     bus.subscribe(lambda announced: _keep(store, announced))
-    return History(store, bus, tasks.create_task(store.run(), name="event history"))
+    statistics = StatisticsStore(store.database)
+    writing = (
+        tasks.create_task(store.run(), name="event history"),
+        tasks.create_task(statistics.run(), name="statistics history"),
+    )
+    return History(store, statistics, bus, writing)
 
 
 def _keep(store: EventStore, announced: Announced) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from srt_router.processes.cleanup import PidManager
 from srt_router.processes.crashpoint import crashpoint
 from srt_router.processes.directories import SafeDirectory
-from srt_router.processes.instance import Instance, open_instance
+from srt_router.processes.instance import Instance, keep_instance, open_instance
 from srt_router.processes.pidfiles import PidDirectory
 from srt_router.processes.scan import Scanner
+from srt_router.processes.server_file import write_server_file
+from srt_router.processes.spawner import clear
 from srt_router.settings import Settings
 
 
@@ -37,5 +40,17 @@ def open_house(settings: Settings) -> House:
     run_dir.lock("RUN_DIR")
     crashpoint("after_lock")
     instance = open_instance(data_dir)
+    if instance.first_start:
+        data_dir.check_writable()  # who it is must be kept; later a disk may be full, and nothing stops for that
     pid_files = PidDirectory(pid_dir)
     return House(instance, data_dir, run_dir, pid_files, PidManager(pid_files, Scanner(instance)))
+
+
+def move_in(house: House, url: str, token: str, keep: Collection[str] = ()) -> None:
+    """Make the installation ours, once nothing is left of an earlier server but the processes called `keep`.
+
+    RUN_DIR is emptied but for their files, and says where we are; `token` signs commands on this machine in.
+    """
+    keep_instance(house.data_dir, house.instance)
+    clear(house.run_dir, keep)
+    write_server_file(house.run_dir, url, token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,6 +18,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -29,17 +31,37 @@ _NOT_SETTINGS = {crashpoint.VARIABLE, tag.INSTANCE, tag.ROUTE, tag.PROCESS, tag.
 
 
 class OnStart(StrEnum):
-    """ON_START."""
+    """ON_START: what becomes of processes that an earlier server has left alive."""
 
     CLEAN = "clean"
+    """All are ended, and routes start anew."""
     ADOPT = "adopt"
+    """Those that are what the routes demand stay on air, untouched; the others are ended."""
 
 
 def _absolute(value: object) -> object:
     return Path(value).expanduser().absolute() if isinstance(value, str) and value else value
 
 
+def _listed(value: object) -> object:
+    """A list, or words between commas as in the environment."""
+    return tuple(word for part in value.split(",") if (word := part.strip())) if isinstance(value, str) else value
+
+
 Folder = Annotated[Path, BeforeValidator(_absolute)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
+
+
+class SmtpSecurity(StrEnum):
+    """SMTP_SECURITY."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
 
 
 class Settings(BaseModel):
@@ -59,8 +81,24 @@ class Settings(BaseModel):
     """0: any free port, printed at the start."""
     admin_password: SecretStr | None = None
     """First start only."""
+    allowed_hosts: Words = Field(default_factory=tuple)
+    """Names, besides addresses, `localhost` and the machine's own, by which the server may be called."""
+    tls_cert: Folder | None = None
+    """Certificate (chain) of the HTTP server, PEM; with `tls_key`."""
+    tls_key: Folder | None = None
+    trusted_proxies: Words = Field(default_factory=tuple)
+    """Addresses and networks of reverse proxies whose word about the client counts."""
+    cors_origins: Words = Field(default_factory=tuple)
+    """Other sites whose pages may call the API, with a token."""
+    session_idle_s: float = Field(default=43200.0, gt=0)
+    """A sign-in that is not used for so many seconds ends."""
+    session_max_s: float = Field(default=604800.0, gt=0)
+    """A sign-in ends after so many seconds, however much it is used."""
     cleanup_scope: Scope = Scope.HOST
     on_start: OnStart = OnStart.CLEAN
+
+    stream_monitor: bool = True
+    """Look into the transport streams, in one more process."""
 
     health_bandwidth_s: float = Field(default=30.0, gt=0)
     """A connected peer and no data for so many seconds is a stall."""
@@ -70,24 +108,79 @@ class Settings(BaseModel):
     """Restarts of what stalls before it is given up."""
     retry_failed_after: float = Field(default=300.0, ge=0)
     """What was given up is tried again after so many seconds; 0: never."""
+    warn_loss_percent: float = Field(default=2.0, ge=0, le=100)
+    """Lost packets, of all, from which on there is a warning; 0: never."""
+    warn_rtt_ms: float = Field(default=500.0, ge=0)
+    """Round-trip time from which on there is a warning; 0: never."""
+    warn_cc_errors: float = Field(default=1.0, ge=0)
+    """Continuity errors within 10 s from which on there is a warning; 0: never."""
+    warn_bus_drops: float = Field(default=1.0, ge=0)
+    """Datagrams dropped on a bus within 10 s from which on there is a warning; 0: never."""
+
+    smtp_host: str | None = None
+    """The server that takes the e-mails of alarms; None: there are none."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: SmtpSecurity = SmtpSecurity.STARTTLS
+    smtp_user: str | None = None
+    """With `smtp_password`; None: without a sign-in."""
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = None
+    """Whom the e-mails are from; `srt-router@` and the name of the machine unless set."""
 
     @field_validator("host")
     @classmethod
-    def _loopback_only(cls, host: str) -> str:
+    def _address(cls, host: str) -> str:
         try:
-            loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+            if host != "localhost":
+                ipaddress.ip_address(host)
         except ValueError:
-            loopback = False
-        if not loopback:
-            raise ValueError("must be a loopback address (127.0.0.1, ::1) until accounts exist")
+            raise ValueError("must be an IP address (0.0.0.0 and :: are all addresses of this machine)") from None
         return host
 
-    @field_validator("on_start")
+    @field_validator("allowed_hosts")
     @classmethod
-    def _clean_only(cls, value: OnStart) -> OnStart:
-        if value is OnStart.ADOPT:
-            raise ValueError("adopt is not available in this version: use clean")
-        return value
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if not _HOST_NAME.fullmatch(name)]:
+            raise ValueError(f"{wrong[0][:100]!r} is no host name: give names alone, without scheme and port")
+        return names
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for one in networks:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError:
+                raise ValueError(f"{one[:100]!r} is no IP address or network such as 192.0.2.0/24") from None
+        return networks
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [origin for origin in origins if not _ORIGIN.fullmatch(origin)]:
+            raise ValueError(f"{wrong[0][:100]!r} is no origin such as https://noc.example.com, without a path")
+        return origins
+
+    @field_validator("tls_key")
+    @classmethod
+    def _both(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if (key is None) != (info.data.get("tls_cert") is None):
+            raise ValueError("TLS_CERT and TLS_KEY are set together or not at all")
+        return key
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _mailbox(cls, address: str | None) -> str | None:
+        if address is not None and not _MAILBOX.fullmatch(address):
+            raise ValueError("must be an e-mail address like srt-router@example.org")
+        return address
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _with_user(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (password is None) != (info.data.get("smtp_user") is None):
+            raise ValueError("SMTP_USER and SMTP_PASSWORD are set together or not at all")
+        return password
 
     @property
     def logs(self) -> Path:

@@ -27,6 +27,7 @@ Json = dict[str, Any]
 async def live(server: Server, **more: Any) -> AsyncIterator[ClientConnection]:
     """One client, with all that it was told so far."""
     url = f"{server.api.base_url}api/live".replace("http:", "ws:")
+    more["additional_headers"] = {**server.signed_in(), **more.get("additional_headers", {})}
     async with connect(url, max_size=None, proxy=None, **more) as client:
         yield client
 
@@ -178,6 +179,7 @@ def slow_reader(server: Server) -> Any:
         deaf.connect((host, port))
         deaf.sendall(
             f"GET /api/live HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Authorization: {server.signed_in()['Authorization']}\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
         )
         assert deaf.recv(12) == b"HTTP/1.1 101"

@@ -122,7 +122,7 @@ def test_two_cleanups_at_once_are_one(tmp_path: Path, strays: list[subprocess.Po
         url = server.api.base_url
 
         def ask() -> None:
-            answers.append(httpx.post(f"{url}api/cleanup", timeout=30))
+            answers.append(httpx.post(f"{url}api/cleanup", headers=server.signed_in(), timeout=30))
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
@@ -143,7 +143,8 @@ def test_a_cleanup_amidst_restarts_takes_nothing_off_air(tmp_path: Path) -> None
         def churn() -> None:
             while not stop.is_set():
                 for n in range(1, 6):
-                    httpx.post(f"{server.api.base_url}api/routes/route_{n}/restart", timeout=30)
+                    url = f"{server.api.base_url}api/routes/route_{n}/restart"
+                    httpx.post(url, headers=server.signed_in(), timeout=30)
 
         churning = threading.Thread(target=churn)
         churning.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,8 @@ class Server:
         self._settings = settings
         self.module = ["-m", "srt_router", "serve"]
         """What Python runs."""
+        self.verify: ssl.SSLContext | bool = True
+        """Whose certificate is believed, where the server speaks TLS."""
         self.api = httpx.Client(timeout=30)
         self.process: subprocess.Popen[bytes] | None = None
         self.data_dir.mkdir(parents=True)
@@ -63,13 +66,19 @@ class Server:
         until(lambda: self._running() and self.log().count(" answers at ") > already, what="the server to answer")
         words = self.log().rpartition(" answers at ")[2].split()
         self.api.base_url = httpx.URL(words[0])
+        self.api.headers.update(self.signed_in())
         until(lambda: self.api.get("/api/health").status_code in (200, 503), what="health")
         return self
+
+    def signed_in(self) -> dict[str, str]:
+        """Headers of somebody who may do everything: a command on this machine."""
+        token = json.loads((self.run_dir / "server.json").read_text())["token"]
+        return {"Authorization": f"Bearer {token}"}
 
     def launch(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         """Start the server and wait for nothing."""
         self.api.close()
-        self.api = httpx.Client(timeout=30)
+        self.api = httpx.Client(timeout=30, verify=self.verify)
         settings = {
             "DATA_DIR": str(self.data_dir),
             "PID_DIR": str(self.pid_dir),

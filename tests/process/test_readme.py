@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.harness import cli
@@ -24,11 +26,13 @@ README = (ROOT / "README.md").read_text()
 BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 ROUTES_JSON = next(text for language, text in BLOCKS if language == "json")
 ROUTE_ID = "route_1761154355576"
+LIST = 'curl -s -H "Authorization: Bearer $TOKEN" localhost'
+ORDER = 'curl -s -H "Authorization: Bearer $TOKEN" -X POST'
 COMMANDS = [
     line.partition("   #")[0].strip()
     for language, text in BLOCKS
     for line in text.splitlines()
-    if not language and line.startswith(("curl ", "ffmpeg ", "ffplay ", ".venv/bin/srt-router "))
+    if not language and line.startswith(("curl ", "ffmpeg ", "ffplay ", "TOKEN=", ".venv/bin/srt-router "))
 ]
 
 
@@ -40,15 +44,20 @@ def command(start: str) -> str:
 
 def curl(server: Server, line: str) -> Any:
     """Do what a curl command of the README does, with curl itself where it is installed."""
-    words = shlex.split(line)
-    assert set(words[1:-1]) <= {"-s", "-X", "POST"}
+    made = re.fullmatch(r"TOKEN=\$\((.+)\)", command("TOKEN="))
+    assert made
+    token = srt_router(server, made[1].replace(" try ", f" {os.urandom(4).hex()} ")).stdout.strip()
+    words = shlex.split(line.replace("$TOKEN", token))
+    assert set(words[1:-1]) <= {"-s", "-X", "POST", "-H", f"Authorization: Bearer {token}"}
     path = words[-1].removeprefix("localhost:8080")
     assert path.startswith("/api/")
     if shutil.which("curl"):
         url = f"localhost:{server.api.base_url.port}{path}"
         done = subprocess.run([*words[:-1], url], capture_output=True, text=True, timeout=30, check=True)
         return json.loads(done.stdout)
-    return server.api.request("POST" if "POST" in words else "GET", path).json()
+    address = server.api.base_url.join(path)
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.request("POST" if "POST" in words else "GET", address, headers=headers, timeout=30).json()
 
 
 def srt_router(server: Server, line: str) -> subprocess.CompletedProcess[str]:
@@ -79,13 +88,13 @@ def pids(server: Server) -> dict[str, int]:
 
 
 def test_every_command_of_the_readme_is_tried_here() -> None:
-    tried = ["ffmpeg ", "ffplay ", "curl -s localhost", "curl -s -X POST"]
+    tried = ["ffmpeg ", "ffplay ", LIST, ORDER, "TOKEN="]
     tried += [".venv/bin/srt-router ps", ".venv/bin/srt-router doctor"]
     assert sorted(map(command, tried)) == sorted(COMMANDS)
 
 
 def test_the_list_of_routes(server: Server) -> None:
-    (route,) = curl(server, command("curl -s localhost"))["items"]
+    (route,) = curl(server, command(LIST))["items"]
     assert (route["id"], route["name"], route["status"]) == (ROUTE_ID, "Paris feed", "waiting")
     assert {end["connection"] for end in (route["source"], *route["destinations"][:2])} == {"waiting"}
     assert {p["type"] for p in route["processes"]} == {"srt", "srtOut:6000", "srtOut:7000", "udpDuplicator"}
@@ -94,7 +103,7 @@ def test_the_list_of_routes(server: Server) -> None:
 
 @pytest.mark.parametrize("order", ["start", "stop", "restart"])
 def test_start_stop_restart(server: Server, order: str) -> None:
-    line = command("curl -s -X POST")
+    line = command(ORDER)
     assert "   # start | stop | restart" in README
     before = pids(server)
     answer = curl(server, line.replace("/restart", f"/{order}"))
@@ -154,14 +163,22 @@ def test_a_mistake_changes_nothing_and_is_named(server: Server) -> None:
     assert pids(server) == before
 
 
+def _with_example(line: str) -> str:
+    """The password of the README in the place of the one that was made."""
+    return re.sub(r"(password )[a-z2-9-]{23} ", r"\1k3vqm-x8sdn-2hpwj-r7tca ", line)
+
+
 def test_the_demo(tmp_path: Path) -> None:
     (said,) = [text for language, text in BLOCKS if not language and "[Demo]" in text]
     server = Server(tmp_path).start("--demo-if-empty")
     with server:
-        until(lambda: server.log().count("[Demo] Watch") == 2, what="how to watch")
+        until(
+            lambda: server.log().count("[Demo] Watch") == 2 and "[Accounts] Sign in" in server.log(),
+            what="what it says",
+        )
         port = server.api.base_url.port
-        printed = [line.replace(f":{port}/", ":8080/") for line in server.log().splitlines()]
-        assert [line for line in printed if line in said.splitlines()] == said.splitlines()
+        printed = [_with_example(line.replace(f":{port}/", ":8080/")) for line in server.log().splitlines()]
+        assert sorted(line for line in printed if line in said.splitlines()) == sorted(said.splitlines())
         (demo,) = server.api.get("/api/routes").json()["items"]
         found: Json = server.until_status(demo["id"], "running")
         on_air = {p["type"]: p["pid"] for p in found["processes"]}

@@ -245,7 +245,7 @@ def test_bad_settings_stop_the_start_with_one_line(tmp_path: Path) -> None:
         ({"NO_SUCH_KEY": "1"}, "NO_SUCH_KEY"),
         ({"PORT": "http"}, "PORT"),
         ({"CLEANUP_SCOPE": "everything"}, "CLEANUP_SCOPE"),
-        ({"HOST": "0.0.0.0"}, "HOST"),
+        ({"HOST": "router.example.com"}, "HOST"),
     ):
         server = Server(tmp_path / words, **settings)
         server.launch()
@@ -264,7 +264,7 @@ def test_the_demo_goes_on_air(tmp_path: Path) -> None:
         until(lambda: "ffplay 'srt://127.0.0.1:" in server.log())
         assert "testSource" in {p["type"] for p in found["processes"]}
         stats = until(
-            lambda: [s for s in server.api.get(f"/api/routes/{found['id']}/stats").json()["items"] if s["sample"]]
+            lambda: [s for s in server.api.get(f"/api/routes/{found['id']}/stats").json()["processes"] if s["report"]]
         )
         assert {s["type"] for s in stats} <= {"srt", "udpDuplicator"}
     assert not media()
@@ -282,3 +282,38 @@ def test_requests_of_foreign_pages_are_refused(tmp_path: Path) -> None:
         documentation = server.api.get("/docs").text
         assert "cdn" not in documentation
         assert "/api/routes/{route_id}/start" in server.api.get("/openapi.json").text
+
+
+# A disk that refuses for a moment
+
+
+def test_a_pid_file_that_could_not_be_written_is_written_when_it_can(tmp_path: Path) -> None:
+    server = Server(tmp_path, [route(1, listener(4000))])
+    server.pid_dir.mkdir()
+    in_the_way = server.pid_dir / ".route_1_srt.tmp"
+    in_the_way.mkdir()
+    with server.start():
+        pid = server.until_all_up("route_1")["srt"]["pid"]
+        assert f"Cannot write PID file of route_1_srt (PID {pid})" in server.log()
+        assert "route_1_srt" not in server.pid_files()
+        in_the_way.rmdir()
+        until(lambda: server.pid_files().get("route_1_srt") == pid)
+        assert "route_1_srt.pid could be written at last" in server.log()
+    assert not server.pid_files()
+
+
+def test_a_configuration_that_could_not_be_written_is_written_when_it_can(tmp_path: Path) -> None:
+    one = route(1, listener(4000), {"type": "udp", "host": "127.0.0.1", "port": 5000})
+    two = route(1, listener(4000), {"type": "udp", "host": "127.0.0.1", "port": 5002})
+    with Server(tmp_path, [one]) as server:
+        pid = server.until_all_up("route_1")["udpDuplicator"]["pid"]
+        config = server.run_dir / "route_1_udpDuplicator.json"
+        good = config.read_bytes()
+        config.unlink()
+        config.mkdir()
+        server.write_routes([two])
+        until(lambda: "its new configuration cannot be written" in str(server.route("route_1")["reasons"]))
+        config.rmdir()
+        until(lambda: config.is_file() and config.read_bytes() != good)
+        until(lambda: not server.route("route_1")["reasons"])
+        assert server.processes("route_1")["udpDuplicator"]["pid"] == pid

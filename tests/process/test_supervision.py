@@ -49,14 +49,14 @@ def test_statistics_survive_a_restart(tmp_path: Path) -> None:
     with Server(tmp_path, [route(1, listener(4000), udp(5001), testSource=True)]) as server:
 
         def sample() -> Json | None:
-            items = server.api.get("/api/routes/route_1/stats").json()["items"]
-            found: Json | None = {item["type"]: item["sample"] for item in items}.get("srt")
+            processes = server.api.get("/api/routes/route_1/stats").json()["processes"]
+            found: Json | None = {process["type"]: process["report"] for process in processes}.get("srt")
             return found
 
         until(sample, what="the first statistics")
         assert server.post("/api/routes/route_1/restart").status_code == 200
         since = time.time_ns() // 1_000_000
-        until(lambda: (found := sample()) and found["atMs"] > since, what="new ones")
+        until(lambda: (found := sample()) and found["at"] > since, what="new ones")
 
 
 def test_orders_at_the_same_time_are_all_answered(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_orders_at_the_same_time_are_all_answered(tmp_path: Path) -> None:
         answers: list[int] = []
 
         def order(what: str) -> None:
-            with httpx.Client(base_url=server.api.base_url, timeout=15) as client:
+            with httpx.Client(base_url=server.api.base_url, headers=server.signed_in(), timeout=15) as client:
                 answers.append(client.post(f"/api/routes/route_1/{what}").status_code)
 
         for _ in range(4):
@@ -86,7 +86,7 @@ def test_an_order_for_a_route_that_is_removed_is_answered(tmp_path: Path) -> Non
         answers: list[int] = []
 
         def restart_until_gone() -> None:
-            with httpx.Client(base_url=server.api.base_url, timeout=15) as client:
+            with httpx.Client(base_url=server.api.base_url, headers=server.signed_in(), timeout=15) as client:
                 while not answers or answers[-1] != 404:
                     answers.append(client.post("/api/routes/route_1/restart").status_code)
 
@@ -227,7 +227,8 @@ def test_whatever_happens_the_demanded_processes_run_in_the_end(tmp_path: Path, 
     with Server(tmp_path, FIVE) as server:
         until(lambda: settled(server))
         until_s = time.monotonic() + 8
-        with httpx.Client(base_url=server.api.base_url, timeout=20) as client, ThreadPoolExecutor(6) as threads:
+        client = httpx.Client(base_url=server.api.base_url, headers=server.signed_in(), timeout=20)
+        with client, ThreadPoolExecutor(6) as threads:
             answers = []
             while time.monotonic() < until_s:
                 answers.append(threads.submit(disturb, server, client, dice.random(), dice.choice(FIVE)))

@@ -74,9 +74,9 @@ def loudness(file: Path) -> dict[int, float]:
 
 def progress(server: Server) -> dict[str, Any]:
     """The newest statistics of ffmpeg."""
-    items = server.api.get("/api/routes/route_1/stats").json()["items"]
-    (found,) = [item for item in items if item["type"] == "ffmpeg"]
-    values: dict[str, Any] = (found["sample"] or {}).get("values", {})
+    processes = server.api.get("/api/routes/route_1/stats").json()["processes"]
+    (found,) = [process for process in processes if process["type"] == "ffmpeg"]
+    values: dict[str, Any] = (found["report"] or {}).get("values", {})
     return values
 
 

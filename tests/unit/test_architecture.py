@@ -18,31 +18,37 @@ HARNESS = ROOT / "tests" / "harness"
 
 FOUNDATION = {"errors", "redaction", "logs", "log_setup", "__init__"}
 """Top-level modules that every room may import; among themselves too."""
-BELOW_SUPERVISION = {"monitoring", "processes", "routes", "settings", "storage"}
+BELOW_SUPERVISION = {"alarms", "monitoring", "processes", "routes", "settings", "storage"}
 BELOW_API = {"supervision", "accounts", *BELOW_SUPERVISION}
 ROOMS: dict[str, set[str]] = {
     # room or top-level module: what it may import besides the foundation and itself
     "processes": set(),
     "routes": {"processes.spec"},
     "monitoring": {"processes"},
-    "storage": set(),
+    "storage": {"processes.directories"},
     "accounts": {"storage"},
+    "alarms": {"storage"},
     # an environment variable of the ownership tag is no unknown setting, so the settings know those names
     "settings": {"processes"},
     "supervision": BELOW_SUPERVISION,
-    "api": BELOW_API,
+    "api": {"doctor", *BELOW_API},
     "doctor": {"system_checks", *BELOW_API},
     "cli": {"main", "doctor", *BELOW_API},
     # the udpDuplicator is a program of its own, started as a script
     "duplication": set(),
     "duplicator": {"duplication"},
+    # so is the stream monitor: it receives in the same way
+    "transport_stream": {"duplication"},
     # what main.py would hold, were it not one screen long
     "house": BELOW_API,
     "history": BELOW_API,
     "demo": BELOW_API,
+    "alarm_desk": BELOW_API,
+    "first_sign_in": BELOW_API,
+    "keeping": {"alarm_desk", "first_sign_in", "history", *BELOW_API},
     "engine_probe": BELOW_API,
     "system_checks": BELOW_API,
-    "main": {"api", "house", "history", "demo", "engine_probe", "system_checks", *BELOW_API},
+    "main": {"api", "house", "keeping", "demo", "engine_probe", "system_checks", *BELOW_API},
     "__main__": {"cli"},
 }
 WEB = {"fastapi", "starlette", "uvicorn"}

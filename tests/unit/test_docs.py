@@ -15,12 +15,21 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
+from srt_router.accounts.accounts import Accounts
+from srt_router.alarms.service import Alarms, TestOutcome
 from srt_router.api import problems
-from srt_router.api.app import create_app
+from srt_router.api.alarms import AlarmList, ReceiverList, RuleList
+from srt_router.api.app import Rooms, create_app
+from srt_router.api.backups import BackupList
+from srt_router.api.bodies import RouteDetail
+from srt_router.api.destinations import DestinationList
 from srt_router.api.events import EventList
 from srt_router.api.health import Health
+from srt_router.api.host import Diagnosis, EngineView, InterfaceList
+from srt_router.api.network import Network
 from srt_router.api.processes import OrphanList, ProcessList
-from srt_router.api.routes import StatsList
+from srt_router.api.stream import StreamList
+from srt_router.api.transfer import ManyEdited
 from srt_router.errors import SettingsError
 from srt_router.processes.ending import GRACE_S
 from srt_router.routes import document, store
@@ -35,15 +44,19 @@ from srt_router.routes.model import (
     SrtSource,
     UdpDestination,
     UdpSource,
+    json_names,
 )
 from srt_router.routes.srt_options import SrtOptions, to_camel
 from srt_router.routes.uri import BUS_RCVBUF, buffers
 from srt_router.settings import PREFIX, Settings, known_keys, load_settings
 from srt_router.storage.events import EventStore
 from srt_router.supervision import restart, route_owner
+from srt_router.supervision.backup_sets import Restored, Verification
+from srt_router.supervision.backups import Backups
+from srt_router.supervision.editing import RouteEditor
 from srt_router.supervision.housekeeping import CleanupView, Housekeeping
 from srt_router.supervision.manager import RouteManager
-from srt_router.supervision.views import RouteView
+from srt_router.supervision.route_monitor import RouteStatistics
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "srt_router"
@@ -51,7 +64,8 @@ NOT_OURS = {".venv", ".tools", ".git", "node_modules"}
 PAGES = sorted(page for page in ROOT.rglob("*.md") if not NOT_OURS & set(page.relative_to(ROOT).parts))
 ROUTES = (ROOT / "docs" / "routes.md").read_text()
 SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text()
-HTTP = (ROOT / "docs" / "reference" / "http.md").read_text()
+HTTP = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "reference").glob("http*.md"), reverse=True))
+"""One page after the other, http.md first."""
 
 # Reading Markdown
 
@@ -129,7 +143,7 @@ def routes_files() -> Iterator[tuple[str, str, str]]:
     for page in PAGES:
         found = blocks(page.read_text())
         for number, (language, text) in enumerate(found):
-            if language == "json" and '"routes": [' in text:
+            if language == "json" and '"routes": [' in text and '"condition": {' not in text:  # not an alarm rule
                 following = found[number + 1] if number + 1 < len(found) else ("", "")
                 yield f"{page.name}-{number}", text, following[1] if following[0] == "text" else ""
 
@@ -291,7 +305,8 @@ def test_a_setting_has_default_and_values(name: str) -> None:
     field = Settings.model_fields[name]
     row = rows(SETTINGS)[name.upper()]
     if field.default_factory is None and field.default is not None:
-        default = f"{field.default:g}" if isinstance(field.default, float) else field.default
+        default = json.dumps(field.default) if isinstance(field.default, bool) else field.default
+        default = f"{default:g}" if isinstance(default, float) else default
         assert f"| `{default}` |" in row
     for value in getattr(field.annotation, "__members__", {}).values():
         assert f"`{value}`" in row
@@ -320,30 +335,47 @@ def test_the_message_about_an_unknown_key_is_the_real_one() -> None:
 
 # HTTP
 
-OPENAPI = create_app(Mock(spec=RouteManager), Mock(spec=Housekeeping), Mock(spec=EventStore)).openapi()
+ROOMS = Rooms(
+    Mock(spec=RouteManager),
+    Mock(spec=Housekeeping),
+    Mock(spec=EventStore),
+    Mock(spec=RouteEditor),
+    Settings(),
+    Mock(spec=Accounts),
+    Network(),
+    Mock(spec=Alarms),
+    Mock(spec=Backups),
+)
+OPENAPI = create_app(ROOMS).openapi()
 NEVER_SENT = {"HTTPValidationError", "ValidationError"}
 """Put into the document by the framework; problem details are sent instead."""
+PARTS_OF_ROUTES = {model.__name__ for model in json_names()} | {"RouteInput"}
+"""They have pages of their own."""
 
 
 def test_every_path_has_its_section_and_no_other_has() -> None:
     paths = {f"{method.upper()} {path}" for path, methods in OPENAPI["paths"].items() for method in methods}
     written = set(re.findall(r"^## ((?:GET|POST|PUT|DELETE|PATCH) .+)$", HTTP, re.MULTILINE))
     assert written == {path.replace("{route_id}", "{id}") for path in paths}
+    for heading in written:
+        assert f"[`{heading}`](#" in HTTP, "it is not in the table at the beginning of its page"
 
 
 @pytest.mark.parametrize("heading", re.findall(r"^## ((?:GET|POST) .+)$", HTTP, re.MULTILINE))
 def test_every_section_has_a_curl_command_for_its_path(heading: str) -> None:
     method, path = heading.split()
     option = "" if method == "GET" else f"-X {method} "
-    command = f"curl -s {option}localhost:8080{path.replace('{id}', 'route_1761154355576')}\n"
-    assert ("", command) in blocks(section(HTTP, heading))
-    assert f"[`{heading}`]" in HTTP.partition("\n## ")[0]
+    path = path.replace("{alarm_id}", "alarm_1761154361019").replace("{rule_id}", "rule_1")
+    path = path.replace("{receiver_id}", "receiver_1761154400000")
+    pattern = re.sub(r"\\\{\w+\\\}", r"[\\w.-]+", re.escape(path.replace("{id}", "route_1761154355576")))
+    command = re.compile(rf"curl -s {option}localhost:8080{pattern}[\n? ]")
+    assert [text for language, text in blocks(section(HTTP, heading)) if not language and command.match(text)]
 
 
 def test_every_field_and_word_of_an_answer_is_named() -> None:
     words: set[str] = set()
     for name, schema in OPENAPI["components"]["schemas"].items():
-        if name not in NEVER_SENT:
+        if name not in NEVER_SENT | PARTS_OF_ROUTES:
             words |= set(schema.get("properties", ())) | set(schema.get("enum", ()))
     assert len(words) > 50
     assert {word for word in words if f"`{word}`" not in HTTP and f'"{word}"' not in HTTP} == set()
@@ -353,12 +385,25 @@ def test_every_field_and_word_of_an_answer_is_named() -> None:
     ("heading", "model"),
     [
         ("GET /api/health", Health),
-        ("GET /api/routes/{id}", RouteView),
-        ("GET /api/routes/{id}/stats", StatsList),
+        ("GET /api/routes/{id}", RouteDetail),
+        ("GET /api/routes/{id}/destinations", DestinationList),
+        ("POST /api/routes/import", ManyEdited),
+        ("GET /api/interfaces", InterfaceList),
+        ("GET /api/engine", EngineView),
+        ("GET /api/doctor", Diagnosis),
+        ("GET /api/routes/{id}/stats", RouteStatistics),
+        ("GET /api/routes/{id}/stream", StreamList),
         ("GET /api/processes", ProcessList),
         ("GET /api/orphans", OrphanList),
         ("POST /api/cleanup", CleanupView),
         ("GET /api/events", EventList),
+        ("GET /api/alarms", AlarmList),
+        ("GET /api/alarms/rules", RuleList),
+        ("GET /api/alarms/receivers", ReceiverList),
+        ("POST /api/alarms/receivers/{receiver_id}/test", TestOutcome),
+        ("GET /api/backups", BackupList),
+        ("POST /api/backups/{name}/verify", Verification),
+        ("POST /api/backups/{name}/restore", Restored),
         ("Errors", problems.Problem),
     ],
 )

@@ -20,12 +20,30 @@ def test_the_contract_has_these_keys() -> None:
         "HOST",
         "PORT",
         "ADMIN_PASSWORD",
+        "ALLOWED_HOSTS",
+        "TLS_CERT",
+        "TLS_KEY",
+        "TRUSTED_PROXIES",
+        "CORS_ORIGINS",
+        "SESSION_IDLE_S",
+        "SESSION_MAX_S",
         "CLEANUP_SCOPE",
         "ON_START",
+        "STREAM_MONITOR",
         "HEALTH_BANDWIDTH_S",
         "HEALTH_FPS_S",
         "HEALTH_ATTEMPTS",
         "RETRY_FAILED_AFTER",
+        "WARN_LOSS_PERCENT",
+        "WARN_RTT_MS",
+        "WARN_CC_ERRORS",
+        "WARN_BUS_DROPS",
+        "SMTP_HOST",
+        "SMTP_PORT",
+        "SMTP_SECURITY",
+        "SMTP_USER",
+        "SMTP_PASSWORD",
+        "SMTP_FROM",
     }
 
 
@@ -50,8 +68,18 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"SRT_ROUTER_PORT": "0x10"}, "PORT"),
         ({"SRT_ROUTER_PORT": "70000"}, "PORT"),
         ({"SRT_ROUTER_CLEANUP_SCOPE": "all"}, "CLEANUP_SCOPE"),
-        ({"SRT_ROUTER_HOST": "192.0.2.1"}, "HOST: must be a loopback address"),
-        ({"SRT_ROUTER_ON_START": "adopt"}, "ON_START: adopt is not available"),
+        ({"SRT_ROUTER_HOST": "router.example.com"}, "HOST: must be an IP address"),
+        ({"SRT_ROUTER_ALLOWED_HOSTS": "a.example, https://b.example"}, "ALLOWED_HOSTS: 'https://b.example' is no host"),
+        ({"SRT_ROUTER_TLS_CERT": "/a.pem"}, "TLS_KEY: TLS_CERT and TLS_KEY are set together"),
+        ({"SRT_ROUTER_TLS_KEY": "/a.pem"}, "TLS_KEY: TLS_CERT and TLS_KEY are set together"),
+        ({"SRT_ROUTER_TRUSTED_PROXIES": "192.0.2.0/24,proxy"}, "TRUSTED_PROXIES: 'proxy' is no IP address or network"),
+        ({"SRT_ROUTER_CORS_ORIGINS": "https://a.example/path"}, "CORS_ORIGINS: 'https://a.example/path' is no origin"),
+        ({"SRT_ROUTER_SESSION_IDLE_S": "0"}, "SESSION_IDLE_S"),
+        ({"SRT_ROUTER_SMTP_SECURITY": "ssl"}, "SMTP_SECURITY"),
+        ({"SRT_ROUTER_SMTP_FROM": "me"}, "SMTP_FROM: must be an e-mail address"),
+        ({"SRT_ROUTER_SMTP_PASSWORD": "hush-hush"}, "SMTP_PASSWORD: SMTP_USER and SMTP_PASSWORD are set together"),
+        ({"SRT_ROUTER_SMTP_USER": "me"}, "SMTP_PASSWORD: SMTP_USER and SMTP_PASSWORD are set together"),
+        ({"SRT_ROUTER_ON_START": "keep"}, "ON_START: "),
     ],
 )
 def test_a_bad_value_is_named(environment: dict[str, str], words: str) -> None:
@@ -59,6 +87,15 @@ def test_a_bad_value_is_named(environment: dict[str, str], words: str) -> None:
         load_settings(None, environment)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_lists_come_from_both(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('HOST = "::"\nALLOWED_HOSTS = ["a.example", "b"]\nCORS_ORIGINS = ["https://a.example:8443"]\n')
+    settings = load_settings(file, {"SRT_ROUTER_TRUSTED_PROXIES": "192.0.2.1, 2001:db8::/32,"})
+    assert (settings.host, settings.allowed_hosts) == ("::", ("a.example", "b"))
+    assert settings.trusted_proxies == ("192.0.2.1", "2001:db8::/32")
+    assert settings.cors_origins == ("https://a.example:8443",)
 
 
 def test_a_secret_is_not_repeated() -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from srt_router import __version__
 from srt_router.storage.events import EventStore
+from srt_router.supervision.backups import Backups
 from srt_router.supervision.manager import RouteManager
 
 
@@ -24,7 +25,7 @@ class Health(BaseModel):
     """How many routes have which status."""
 
 
-def health_api(manager: RouteManager, events: EventStore) -> APIRouter:
+def health_api(manager: RouteManager, events: EventStore, backups: Backups) -> APIRouter:
     """The path `/api/health`, open to everybody."""
     api = APIRouter(prefix="/api/health", tags=["health"])
 
@@ -32,7 +33,7 @@ def health_api(manager: RouteManager, events: EventStore) -> APIRouter:
     @api.get("", response_model=Health, responses={503: {"model": Health}}, summary="Can the server do its work?")
     async def health(response: Response) -> Health:
         able = manager.able
-        trouble = [events.trouble] if events.trouble else []
+        trouble = [one for one in (events.trouble, backups.trouble) if one]
         response.status_code = 200 if able else 503
         return Health(
             status="ok" if able else "unavailable",

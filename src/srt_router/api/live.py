@@ -15,6 +15,9 @@ log = logging.getLogger("Api")
 _SEND_S = 5.0
 """A client that does not take one message for so long is let go."""
 _TRY_LATER = 1013
+_SIGNED_OUT = 4401
+_SIGN_IN_LOOK_S = 5.0
+"""A client whose session was revoked hears no more after so long."""
 
 
 def live_api(feed: LiveFeed) -> APIRouter:
@@ -28,7 +31,11 @@ def live_api(feed: LiveFeed) -> APIRouter:
             await socket.close(_TRY_LATER, "too many clients")
             return
         subscriber = feed.join()
-        tasks = {asyncio.create_task(_listen(socket)), asyncio.create_task(_tell(socket, subscriber, feed))}
+        tasks = {
+            asyncio.create_task(_listen(socket)),
+            asyncio.create_task(_tell(socket, subscriber, feed)),
+            asyncio.create_task(_look_at_sign_in(socket)),
+        }
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -49,6 +56,17 @@ async def _listen(socket: WebSocket) -> None:
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
+
+
+async def _look_at_sign_in(socket: WebSocket) -> None:
+    """Let a client go whose sign-in counts no more. Being connected is using it: it does not end for idleness."""
+    while True:
+        if not socket.state.still():
+            break
+        await asyncio.sleep(_SIGN_IN_LOOK_S)
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        async with asyncio.timeout(_SEND_S):
+            await socket.close(_SIGNED_OUT, "signed out")
 
 
 async def _tell(socket: WebSocket, subscriber: Subscriber, feed: LiveFeed) -> None:

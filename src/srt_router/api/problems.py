@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,11 +12,41 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from srt_router.errors import RouteNotFound, SrtRouterError, StartRefused, StopFailed
+from srt_router.accounts.errors import (
+    LastAdministrator,
+    PasswordRefused,
+    SessionNotFound,
+    SignInRefused,
+    SignInThrottled,
+    TokenNotFound,
+    TokenRefused,
+    UserNameRefused,
+    UserNotFound,
+)
+from srt_router.alarms.errors import AlarmNotFound, ReceiverInUse, ReceiverNotFound, RuleNotFound, TooMany
+from srt_router.errors import (
+    DestinationNotFound,
+    PreconditionFailed,
+    RouteNotFound,
+    SrtRouterError,
+    StartRefused,
+    StopFailed,
+)
+from srt_router.routes.copies import NoPortLeft
+from srt_router.routes.errors import FieldError, RouteInvalid, RoutesFileChanged, RoutesFileInvalid
+from srt_router.storage.backup_folder import BackupInvalid, BackupNotFound
+from srt_router.storage.database import Unavailable
+from srt_router.supervision.backup_sets import BackupFailed, RestoreFailed
+from srt_router.supervision.backups import BackupBusy
+from srt_router.supervision.editing import ChangeRefused, RoutesFileUnwritable
+from srt_router.supervision.salvo import SalvoRefused
 
 log = logging.getLogger("Api")
 
 MEDIA_TYPE = "application/problem+json"
+
+Responses = dict[int | str, dict[str, Any]]
+"""What FastAPI takes as `responses`."""
 
 
 class FieldProblem(BaseModel):
@@ -40,8 +72,38 @@ _STATUS: dict[type[SrtRouterError], tuple[int, str]] = {
     RouteNotFound: (404, "No such route"),
     StartRefused: (409, "The route cannot start"),
     StopFailed: (500, "The route could not be taken off air"),
+    SignInRefused: (401, "The sign-in failed"),
+    SignInThrottled: (429, "Too many sign-ins"),
+    PasswordRefused: (422, "The password is too easily guessed"),
+    UserNotFound: (404, "No such user"),
+    UserNameRefused: (409, "The user cannot be called that"),
+    LastAdministrator: (409, "It is the last administrator"),
+    SessionNotFound: (404, "No such session"),
+    TokenNotFound: (404, "No such API token"),
+    TokenRefused: (409, "The API token cannot be made"),
+    Unavailable: (503, "gateway.db cannot be used"),
+    DestinationNotFound: (404, "No such destination"),
+    PreconditionFailed: (412, "It was changed meanwhile"),
+    ChangeRefused: (409, "What is on air could not follow"),
+    SalvoRefused: (409, "The salvo was taken back"),
+    NoPortLeft: (409, "No port is left"),
+    RoutesFileUnwritable: (503, "routes.json cannot be written"),
+    BackupNotFound: (404, "No such backup"),
+    BackupInvalid: (409, "The backup cannot be used"),
+    BackupBusy: (409, "Another backup is worked on"),
+    BackupFailed: (503, "No backup could be made"),
+    RestoreFailed: (503, "The backup could not be restored"),
+    AlarmNotFound: (404, "No such alarm"),
+    RuleNotFound: (404, "No such alarm rule"),
+    ReceiverNotFound: (404, "No such alarm receiver"),
+    ReceiverInUse: (409, "Rules name the receiver"),
+    TooMany: (409, "There are as many as there may be"),
 }
 _CODES = {404: "notFound", 405: "methodNotAllowed", 403: "forbidden"}
+
+
+def _fields(errors: Iterable[FieldError]) -> list[FieldProblem]:
+    return [FieldProblem(field=one.field, message=one.message) for one in errors]
 
 
 def problem(status: int, code: str, title: str, detail: str, errors: list[FieldProblem] | None = None) -> JSONResponse:
@@ -55,8 +117,28 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(SrtRouterError)
     async def known(_request: Request, error: SrtRouterError) -> JSONResponse:
-        status, title = _STATUS.get(type(error), (500, "The server could not do that"))
-        return problem(status, error.code, title, str(error))
+        other = (500, "The server could not do that")
+        status, title = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), other)
+        answer = problem(status, error.code, title, str(error), _fields(getattr(error, "errors", ())))
+        if isinstance(error, SignInThrottled):
+            answer.headers["retry-after"] = str(error.wait_s)
+        if status == 401:
+            answer.headers["www-authenticate"] = 'Bearer realm="SRT Router"'
+        return answer
+
+    @app.exception_handler(RouteInvalid)
+    async def route_invalid(_request: Request, error: RouteInvalid) -> JSONResponse:
+        words = "; ".join(map(str, error.errors[:5]))
+        return problem(422, "routeInvalid", "Nothing was changed", words, _fields(error.errors))
+
+    @app.exception_handler(RoutesFileInvalid)
+    async def file_invalid(_request: Request, error: RoutesFileInvalid) -> JSONResponse:
+        words = f"Nothing was changed: routes.json has errors, and is not written over. Mend it first: {error}"
+        return problem(409, "routesFileInvalid", "routes.json has errors", words, _fields(error.errors))
+
+    @app.exception_handler(RoutesFileChanged)
+    async def file_changed(_request: Request, error: RoutesFileChanged) -> JSONResponse:
+        return problem(409, "routesFileChanged", "routes.json is being edited", str(error))
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> JSONResponse:

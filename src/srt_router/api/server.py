@@ -15,6 +15,7 @@ import uvicorn.protocols.http.auto
 import uvicorn.protocols.websockets.websockets_sansio_impl as uvicorn_ws  # imported here, not later on the running loop
 from fastapi import FastAPI
 
+from srt_router.api.tls import Certificate, follow
 from srt_router.errors import PortTaken
 
 log = logging.getLogger("SrtRouter")
@@ -69,13 +70,16 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url(listener: socket.socket) -> str:
-    """Where the server is reached."""
+def url(listener: socket.socket, *, tls: bool = False) -> str:
+    """Where the server is reached from this machine."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-async def serve_api(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve_api(
+    app: FastAPI, listener: socket.socket, stop: asyncio.Event, certificate: Certificate | None = None
+) -> None:
     """Answer requests until `stop` is set."""
     config = uvicorn.Config(
         app,
@@ -90,14 +94,21 @@ async def serve_api(app: FastAPI, listener: socket.socket, stop: asyncio.Event) 
         ws_max_size=_CLIENT_SAYS_BYTES,
         ws_per_message_deflate=False,  # each message is made once for all clients, not packed for each
         h11_max_incomplete_event_size=65536,
+        ssl_certfile=certificate.cert if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
+    config.load()
     server = _Server(config)
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
-    log.info("SRT Router answers at %s (API documentation: %sdocs)", url(listener), url(listener))
+    following = asyncio.ensure_future(follow(certificate, config.ssl)) if certificate and config.ssl else None
+    here = url(listener, tls=certificate is not None)
+    log.info("SRT Router answers at %s (API documentation: %sdocs)", here, here)
     stopped = asyncio.ensure_future(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     stopped.cancel()
+    if following:
+        following.cancel()
     await serving
     if not stop.is_set():
         raise RuntimeError("the HTTP server ended by itself")

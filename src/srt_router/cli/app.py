@@ -10,10 +10,15 @@ from typing import Annotated
 import typer
 
 from srt_router import __version__
+from srt_router.cli.backup import backup
 from srt_router.cli.cleanup import cleanup
 from srt_router.cli.doctor import doctor
 from srt_router.cli.options import ConfigOption, read_settings
 from srt_router.cli.ps import ps
+from srt_router.cli.routes import routes
+from srt_router.cli.tokens import tokens
+from srt_router.cli.upgrade import upgrade_stop
+from srt_router.cli.users import users
 from srt_router.errors import SrtRouterError
 
 app = typer.Typer(
@@ -27,6 +32,11 @@ app = typer.Typer(
 app.command("cleanup")(cleanup)
 app.command("ps")(ps)
 app.command("doctor")(doctor)
+app.command("upgrade-stop")(upgrade_stop)
+app.add_typer(routes)
+app.add_typer(users)
+app.add_typer(tokens)
+app.add_typer(backup)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 
 
 def memory(size: int | None) -> str:
@@ -50,3 +51,10 @@ def as_json(value: object) -> str:
 def note(text: str) -> None:
     """A remark beside the result: standard error, so that scripts read the result alone."""
     print(f"srt-router: {text}", file=sys.stderr)
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> str:
+    """A table without lines, the first row its heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    cells = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    return "\n".join(cut("  ".join(row).rstrip(), line_width()) for row in cells)

@@ -9,7 +9,7 @@ from pathlib import Path
 from srt_router.doctor import configuration, folders, kernel, machine, programs, running
 from srt_router.doctor.check import Check, Checker, Subject, fail, ok
 from srt_router.errors import SettingsError
-from srt_router.settings import load_settings
+from srt_router.settings import Settings, load_settings
 
 WITHOUT_SETTINGS: dict[str, Callable[[], Sequence[Check]]] = {
     "Python": programs.python,
@@ -51,6 +51,18 @@ def examine(config: Path | None, environment: Mapping[str, str], *, fix: bool = 
         yield fail("settings", str(error), "mend it; everything that depends on the settings was left out")
         return
     yield ok("settings", f"valid{f', from {config}' if config else ''}")
+    yield from _of_installation(settings, fix=fix)
+
+
+def examine_settings(settings: Settings) -> Iterator[Check]:
+    """Carry out every check for settings that are in force already; mends nothing. Blocks for seconds."""
+    for name, check in WITHOUT_SETTINGS.items():
+        yield from carry_out(name, lambda check=check: check(), fix=False)  # type: ignore[misc]
+    yield ok("settings", "valid, and in force")
+    yield from _of_installation(settings, fix=False)
+
+
+def _of_installation(settings: Settings, *, fix: bool) -> Iterator[Check]:
     for name, checker in WITH_SETTINGS.items():
         yield from carry_out(name, lambda checker=checker: checker(Subject(settings)), fix=fix)  # type: ignore[misc]
 

@@ -13,7 +13,7 @@ from srt_router.processes import proc, sockets
 from srt_router.processes.ownership import Rules
 from srt_router.processes.states import Listed, ProcessState
 from srt_router.settings import Settings
-from srt_router.supervision.installation import LiveServer, ask
+from srt_router.supervision.installation import LiveServer
 from srt_router.supervision.inventory import Action, Case, kind, verdict
 
 _TCP_LISTEN = "0A"
@@ -39,7 +39,7 @@ def _health(name: str, found: LiveServer) -> Iterator[Check]:
         yield warn(name, f"{found} runs; where it answers is not known from here", "run this as the server's user")
         return
     try:
-        status, body = ask(found.url, "/api/health")
+        status, body = found.ask("/api/health")
     except OSError as error:
         message = f"{found} runs, but {found.url} does not answer ({error.strerror or error})"
         yield fail(name, message, "look at its log; if it hangs, restart it")

@@ -217,6 +217,7 @@ class Duplicator:
         line = json.dumps(
             {
                 "time": int(time.time() * 1000),
+                "monotonic": round(time.monotonic(), 3),
                 "config": self.config.digest if self.config else None,
                 "input": self.input.report(),
                 "outputs": [output.report() for output in self.outputs],

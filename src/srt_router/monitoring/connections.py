@@ -27,6 +27,10 @@ class ConnectionState:
     """Milliseconds since the epoch at which the connection took this state."""
     peer: str | None = None
     """Address and port of the peer."""
+    peer_latency_ms: int | None = None
+    """The latency with which the peer, as a receiver, asked to be served. Only listeners are told."""
+    peer_version: str | None = None
+    """The SRT version of a peer that called us."""
     connects: int = 0
     """Connections since the route was started."""
     rejection: str | None = None
@@ -49,6 +53,7 @@ _TRANSCODES = re.compile(r"^(?:\[info\] )?Output #0, mpegts, to ")
 _PEER = re.compile(r"(?:PASSING request from|managed the connection request from): ?(\S+?:\d+)")
 _ESTABLISHED = re.compile(r"Connection established to: ?(\S+:\d+)")
 """Written by who calls as soon as the peer is there. The tool's own line comes with the first data only."""
+_HANDSHAKE = re.compile(r"HSREQ/rcv: .{0,80}?vers=0x([0-9a-f]{5,6}) .{0,80}?delay=(\d{1,5})$")
 _REJECTED = re.compile(
     r"(?:REJECT reported from HS processing|reject(?:ed|ion)[^:]*): *(?P<why>[A-Za-z][^\r\n]{3,120})"
 )
@@ -65,9 +70,11 @@ def read_line(state: ConnectionState, line: str, now_ms: int) -> ConnectionState
     if _CONNECTED.match(line) or line == _UDP_RECEIVING or _TRANSCODES.match(line):
         return _connected(state, now_ms)
     if _DISCONNECTED.match(line) or line == _UDP_SILENT:
-        return replace(state, connection=Connection.WAITING, since_ms=now_ms, peer=None)
+        return _gone(state, now_ms)
     if found := _PEER.search(line):
         return state if state.connected else replace(state, peer=found[1])
+    if found := _HANDSHAKE.search(line):
+        return state if state.connected else _introduced(state, int(found[1], 16), int(found[2]))
     if found := _ENCRYPTION.search(line):
         return replace(state, rejection=_ENCRYPTION_TEXT)
     if found := _REJECTED.search(line):
@@ -75,6 +82,22 @@ def read_line(state: ConnectionState, line: str, now_ms: int) -> ConnectionState
     if found := _ERROR.match(line):
         return replace(state, error=found[1])
     return state
+
+
+def _introduced(state: ConnectionState, version: int, latency_ms: int) -> ConnectionState:
+    words = f"{version >> 16}.{version >> 8 & 0xFF}.{version & 0xFF}"
+    return replace(state, peer_latency_ms=latency_ms, peer_version=words)
+
+
+def _gone(state: ConnectionState, now_ms: int) -> ConnectionState:
+    return replace(
+        state,
+        connection=Connection.WAITING,
+        since_ms=now_ms,
+        peer=None,
+        peer_latency_ms=None,
+        peer_version=None,
+    )
 
 
 def _connected(state: ConnectionState, now_ms: int) -> ConnectionState:
@@ -92,9 +115,9 @@ def _connected(state: ConnectionState, now_ms: int) -> ConnectionState:
 
 def started(state: ConnectionState, now_ms: int) -> ConnectionState:
     """The connection of a process that was just started: nobody is there yet."""
-    return replace(state, connection=Connection.WAITING, since_ms=now_ms, peer=None)
+    return _gone(state, now_ms)
 
 
 def ended(state: ConnectionState, now_ms: int) -> ConnectionState:
     """The connection after the process has ended."""
-    return replace(state, connection=Connection.WAITING, since_ms=now_ms, peer=None)
+    return _gone(state, now_ms)

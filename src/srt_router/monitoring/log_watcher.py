@@ -50,11 +50,14 @@ class LogWatcher:
         else:
             self._loop.add_reader(self._inotify.fd, self._readable, self._inotify)
 
-    def follow(self, name: str, listener: Callable[[list[str]], None]) -> None:
-        """Call `listener` with each new line of the file `name` in RUN_DIR, made if it is not there yet."""
+    def follow(self, name: str, listener: Callable[[list[str]], None], at: int | None = None) -> None:
+        """Call `listener` with each new line of the file `name` in RUN_DIR, made if it is not there yet.
+
+        `at`: where to begin, in bytes, in a file that an earlier server has read so far.
+        """
         if name in self._by_name:
             return
-        tail = Tail(name, self._run_dir_fd, from_end=True)
+        tail = Tail(name, self._run_dir_fd, from_end=at is None, at=at or 0)
         watched = self._by_name[name] = _Watched(name, self._watch(name), tail, listener)
         if watched.number is None:
             self._poll(watched)
@@ -93,6 +96,11 @@ class LogWatcher:
             del self._by_number[watched.number]
             self._inotify.unwatch(watched.number)
         watched.tail.close()
+
+    def position(self, name: str) -> int:
+        """Up to where that file has been read, in bytes."""
+        watched = self._by_name.get(name)
+        return watched.tail.at if watched else 0
 
     def drain(self, name: str) -> None:
         """Read that file now: its process has ended, and its last words decide what happens next."""

@@ -15,15 +15,22 @@ _READ = 1 << 18
 class Tail:
     """Follows one file that another process appends to and that may be emptied at any time."""
 
-    def __init__(self, name: str, dir_fd: int, *, from_end: bool = False) -> None:
-        """Open (or make) the file `name`; `from_end` leaves out what stands in it already."""
+    def __init__(
+        self, name: str, dir_fd: int, *, from_end: bool = False, at: int = 0, max_bytes: int = MAX_BYTES
+    ) -> None:
+        """Open (or make) the file `name`; `from_end` leaves out what stands in it already, `at` what is before it."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._fd = os.open(name, flags, 0o600, dir_fd=dir_fd)
-        self._at = os.fstat(self._fd).st_size if from_end else 0
+        self._at = os.fstat(self._fd).st_size if from_end else at
         self._rest = b""
+        self._max_bytes = max_bytes
 
     def lines(self) -> list[str]:
-        """The whole lines written since the last call; a last line without its end waits for it."""
+        """The whole lines written since the last call, as text that is safe to show."""
+        return [printable(line) for line in self.raw_lines()]
+
+    def raw_lines(self) -> list[bytes]:
+        """The whole lines written since the last call, as they are; a last line without its end waits for it."""
         size = os.fstat(self._fd).st_size
         if size < self._at:  # emptied by somebody else
             self._at, self._rest = 0, b""
@@ -33,10 +40,15 @@ class Tail:
         self._at += len(data)
         *whole, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[-65536:]
-        if self._at > MAX_BYTES and self._at >= os.fstat(self._fd).st_size:
+        if self._at > self._max_bytes and self._at >= os.fstat(self._fd).st_size:
             os.ftruncate(self._fd, 0)
             self._at = 0
-        return [printable(line) for line in whole if line.strip(b"\0 \r")]
+        return [line for line in whole if line.strip(b"\0 \r")]
+
+    @property
+    def at(self) -> int:
+        """Where the next whole line begins, in bytes."""
+        return self._at - len(self._rest)
 
     @property
     def written_ms(self) -> int:

@@ -15,6 +15,8 @@ NAMES = frozenset(
         "after_lock",
         "after_instance_temp",
         "after_cleanup",
+        "after_survivors",
+        "after_adoption",
         # cleanup
         "after_left_overs",
         "after_files_judged",
@@ -34,6 +36,10 @@ NAMES = frozenset(
         "after_spawn",
         "after_pid_file_temp",
         "after_pid_file",
+        # restore of a backup
+        "restore_decided",
+        "restore_database_swapped",
+        "restore_routes_written",
     }
 )
 

@@ -87,6 +87,21 @@ class SafeDirectory:
             else:
                 return
 
+    def check_writable(self) -> None:
+        """Write a file and remove it. Raises UnsafeDirectory where that cannot be done."""
+        name = f".writable-{os.getpid()}.tmp"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(name, flags, 0o600, dir_fd=self.fd)
+            try:
+                os.write(fd, b"x" * 64)
+            finally:
+                os.close(fd)
+                os.unlink(name, dir_fd=self.fd)
+        except OSError as error:
+            remedy = f"mend that, or set {self._setting} to another place"
+            raise UnsafeDirectory(self._says(f"cannot be written ({error.strerror})", remedy)) from error
+
     def close(self) -> None:
         """Give the descriptor back, and the lock with it."""
         os.close(self.fd)

@@ -51,7 +51,10 @@ class Facts:
     leads_group: bool
     """PID and process group are the same."""
     supervised: bool = False
-    """A child of this installation's live server, seen by a tool beside it: that server answers for it."""
+    """A child of this installation's live server, or in the group of one, seen by a tool beside it: that server
+    answers for it."""
+    group: int = 0
+    """Its process group: who is in the group of a process that is answered for, is answered for too."""
 
 
 @dataclass(frozen=True, slots=True)

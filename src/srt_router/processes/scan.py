@@ -28,6 +28,7 @@ class Scanner:
     is_live: Callable[[str, str], bool] = instances.is_live
     protected: frozenset[int] = field(default_factory=lambda: frozenset(proc.ancestors(os.getpid()) | {1}))
     uid: int = field(default_factory=os.geteuid)
+    own_pid: int = field(default_factory=os.getpid)
     server: int | None = None
     """PID of this installation's live server, for a tool that looks from beside it. The server itself needs
     none: it knows its processes, and where it is PID 1 every orphan is its child."""
@@ -70,28 +71,38 @@ class Scanner:
                 return self._ours(pid, program, tag)
         return self._any(pid, program, block)
 
+    def started(self, pid: int) -> tuple[int, int] | None:
+        """When a process was started, in milliseconds since the epoch, and by whom; None when it has ended."""
+        stat = proc.stat(pid)
+        if stat is None or stat.dead:
+            return None
+        return self._boot_ms + stat.start_ticks * 1000 // proc.CLOCK_TICKS, stat.ppid
+
     def _ours(self, pid: int, program: str | None, tag: Tag) -> Facts | None:
         """The short way, for hundreds of them: our UUID is known to our processes only, so little else is asked.
 
         (A process that has its memory still, and so its environment, has not ended.)
         """
         try:
-            leads_group = os.getpgid(pid) == pid
+            group = os.getpgid(pid)
         except OSError:
             return None
-        supervised = False
-        if self.server is not None:
-            stat = proc.stat(pid)
-            supervised = stat is not None and stat.ppid == self.server
+        supervised = self._is_child(pid) or (group != pid and self._is_child(group))
         return Facts(
             pid=pid,
             program=program or "",
             owner=Owner.OURS,
             tag=tag,
             started_ms=None,
-            leads_group=leads_group,
+            leads_group=group == pid,
             supervised=supervised,
+            group=group,
         )
+
+    def _is_child(self, pid: int) -> bool:
+        """Is it a child of the live server?"""
+        stat = proc.stat(pid) if self.server is not None else None
+        return stat is not None and stat.ppid == self.server
 
     def _any(self, pid: int, program: str | None, block: bytes | None) -> Facts | None:
         stat = proc.stat(pid)
@@ -107,6 +118,7 @@ class Scanner:
             started_ms=self._boot_ms + stat.start_ticks * 1000 // proc.CLOCK_TICKS,
             leads_group=stat.pgid == pid,
             supervised=self.server is not None and stat.ppid == self.server,
+            group=stat.pgid,
         )
 
     def _owner(self, pid: int, environment: dict[str, str] | None, tag: Tag | None) -> Owner:

@@ -1,4 +1,4 @@
-"""`{RUN_DIR}/server.json`: how other commands of this installation find the server that runs (PORT may be 0)."""
+"""`{RUN_DIR}/server.json`: how commands of this installation find the server that runs (PORT may be 0) and sign in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from srt_router.processes.directories import SafeDirectory
@@ -24,12 +24,15 @@ class ServerFile:
 
     pid: int
     url: str
+    token: str | None = field(default=None, repr=False)
+    """Signs commands on this machine in, as administrator; new at each start. Only the server's user and root can
+    read it."""
 
 
-def write_server_file(run_dir: SafeDirectory, url: str) -> None:
-    """Say where this server is reached. Where that cannot be written, the server runs all the same."""
+def write_server_file(run_dir: SafeDirectory, url: str, token: str | None = None) -> None:
+    """Say where this server is reached, and how commands sign in. Where that cannot be written, the server runs all the same."""
     try:
-        _write(run_dir, json.dumps({"pid": os.getpid(), "url": url}) + "\n")
+        _write(run_dir, json.dumps({"pid": os.getpid(), "url": url, "token": token}) + "\n")
     except OSError as error:
         log.warning("Cannot write %s/%s: %s", run_dir.path, FILE_NAME, error.strerror)
 
@@ -67,8 +70,9 @@ def read_server_file(run_dir: Path) -> ServerFile | None:
         if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid(), folder.st_uid):
             return None
         data = json.loads(os.read(fd, _MAX_BYTES))
-        return ServerFile(pid=int(data["pid"]), url=str(data["url"]))
-    except (OSError, ValueError, TypeError, KeyError):
+        token = data.get("token")
+        return ServerFile(int(data["pid"]), str(data["url"]), token if isinstance(token, str) else None)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     finally:
         os.close(fd)

@@ -82,20 +82,7 @@ def bus_drops(table: bytes, buses: Collection[tuple[str, int]]) -> dict[int, int
 
 def inodes(pid: int) -> frozenset[int]:
     """The sockets that a process has open; none when it is gone."""
-    folder = f"/proc/{pid}/fd"
-    try:
-        names = os.listdir(folder)  # noqa: PTH208
-    except OSError:
-        return frozenset()
-    found = set()
-    for name in names:
-        try:
-            target = os.readlink(f"{folder}/{name}")  # noqa: PTH115
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            found.add(int(target[8:-1]))
-    return frozenset(found)
+    return frozenset(int(link[8:-1]) for link in _descriptors(pid) if link.startswith("socket:["))
 
 
 def holders(inodes: Collection[int], among: Iterable[int] | None = None) -> dict[int, list[Holder]]:

@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -54,8 +54,8 @@ class Spawner:
         """Start nothing any more."""
         self._closed = True
 
-    def spawn(self, spec: ProcessSpec, on_exit: Callable[[Child], None]) -> Child:
-        """Start a process. Raises SpawnFailed when it cannot be started at all."""
+    def spawn(self, spec: ProcessSpec, on_exit: Callable[[Child], None], buses: str = "") -> Child:
+        """Start a process. `buses` are those of its route, for its tag. Raises SpawnFailed where it cannot."""
         if self._closed:
             raise SpawnFailed(f"{spec.name} is not started: the server is ending")
         crashpoint("before_spawn")
@@ -67,6 +67,7 @@ class Spawner:
             process=spec.process_type,
             spec=spec.spec_hash,
             nonce=nonce,
+            buses=buses,
         )
         try:
             if spec.config is not None and spec.config_path is not None:
@@ -79,10 +80,17 @@ class Spawner:
             raise SpawnFailed(f"cannot start {spec.argv[0]} for {spec.name}: {_why(error, spec)}") from error
         self.spawned += 1
         restore_priority(pid)
-        if error := self.unwritten.try_to(spec.name + SUFFIX, partial(self.pid_files.write, spec.name, child.pid)):
-            log.error("Cannot write PID file of %s (PID %d): %s", spec.name, child.pid, error.strerror)
+        if refused := self.unwritten.try_to(spec.name + SUFFIX, partial(self.pid_files.write, spec.name, child.pid)):
+            log.error("Cannot write PID file of %s (PID %d): %s", spec.name, child.pid, refused.strerror)
         child.watch(self.share, on_exit)
         return child
+
+    def adopt(self, child: Child, on_exit: Callable[[Child], None]) -> None:
+        """Watch a process that an earlier server started; its PID file is written again if it is not there."""
+        name = child.spec.name
+        if self.pid_files.read(name + SUFFIX).pid != child.pid:
+            self.unwritten.try_to(name + SUFFIX, partial(self.pid_files.write, name, child.pid))
+        child.watch(self.share, on_exit)
 
     def remove_pid_file(self, child: Child) -> None:
         """The process is dead: its PID file goes, if it still names it. Raises OSError for a disk that refuses."""
@@ -174,10 +182,12 @@ def remove_output(run_dir: SafeDirectory, spec: ProcessSpec) -> None:
             log.warning("Cannot remove %s%s: %s", spec.name, suffix, error.strerror)
 
 
-def clear(run_dir: SafeDirectory) -> None:
-    """Remove what the processes of a former server left in RUN_DIR; none of them may be alive."""
+def clear(run_dir: SafeDirectory, keep: Collection[str] = ()) -> None:
+    """Remove what the processes of a former server left in RUN_DIR, except those called `keep`, which live."""
     for name in os.listdir(run_dir.fd):  # noqa: PTH208 - through the descriptor
-        if name.endswith((LOG_SUFFIX, STATS_SUFFIX, CONFIG_SUFFIX, ".tmp")):
+        stem, dot, kind = name.rpartition(".")
+        suffix = dot + kind
+        if suffix == ".tmp" or (suffix in (LOG_SUFFIX, STATS_SUFFIX, CONFIG_SUFFIX) and stem not in keep):
             with contextlib.suppress(FileNotFoundError, IsADirectoryError):
                 os.unlink(name, dir_fd=run_dir.fd)
 

@@ -22,6 +22,12 @@ class Peer(StrEnum):
     """No SRT connection of its own (udpDuplicator, ffmpeg between two buses)."""
 
 
+FORMAT = 1
+"""Of the command lines that plans make. It grows with a version that makes others from the same routes: what
+an earlier version started then stays on air, and is said to wait for a restart, instead of being taken for a
+route that was changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leg:
     """One end of a route that a process carries: its source, or one of its destinations."""
@@ -64,8 +70,8 @@ class ProcessSpec:
 
     @property
     def spec_hash(self) -> str:
-        """A hash of the command line that the route demands (SRT_ROUTER_SPEC)."""
-        return _hash(self.argv)
+        """The format, and a hash of the command line that the route demands (SRT_ROUTER_SPEC)."""
+        return f"{FORMAT}-{_hash(self.argv)}"
 
 
 @lru_cache(maxsize=8192)

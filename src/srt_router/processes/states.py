@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from srt_router.processes.ownership import Facts, Owner, stranger_reason
@@ -65,7 +65,7 @@ def names(file: PidFile, facts: Facts) -> bool:
     return True
 
 
-def listing(files: Iterable[PidFile], processes: Iterable[Facts]) -> list[Listed]:
+def listing(files: Iterable[PidFile], processes: Collection[Facts]) -> list[Listed]:
     """The whole list, from what was read: every process, and every PID file that names none of them."""
     unmatched = list(files)
     listed = []
@@ -74,8 +74,20 @@ def listing(files: Iterable[PidFile], processes: Iterable[Facts]) -> list[Listed
         if file is not None:
             unmatched.remove(file)
         listed.append(_of_process(facts, file))
+    listed = _with_groups(listed, {facts.pid: facts.group for facts in processes})
     listed += [_of_file(file) for file in unmatched]
     return sorted(listed, key=lambda one: (one.route or "~", one.process_type or "", one.pid or 0))
+
+
+def _with_groups(listed: list[Listed], groups: Mapping[int, int]) -> list[Listed]:
+    """What a process with a PID file has started itself (ffprobe) is in its group, and no orphan."""
+    named = {one.pid for one in listed if one.pid_file is not None}
+    return [
+        replace(one, state=ProcessState.RUNNING)
+        if one.state is ProcessState.ORPHANED and one.owner is Owner.OURS and groups.get(one.pid or 0) in named
+        else one
+        for one in listed
+    ]
 
 
 def list_processes(pid_files: PidDirectory, scanner: Scanner) -> list[Listed]:

@@ -15,6 +15,7 @@ PROCESS = "SRT_ROUTER_PROCESS"
 SPEC = "SRT_ROUTER_SPEC"
 NONCE = "SRT_ROUTER_NONCE"
 DATA_DIR = "SRT_ROUTER_DATA_DIR"
+BUSES = "SRT_ROUTER_BUSES"
 
 SERVER, STREAM_MONITOR = "server", "streamMonitor"
 """What stands in place of a route, and the process type, of the process that the server itself needs: no
@@ -41,6 +42,8 @@ class Tag:
     process: str = ""
     spec: str = ""
     nonce: str = ""
+    buses: str = ""
+    """The buses of its route, as they were planned: `group:port`, and a second one behind a comma."""
 
     def environment(self) -> dict[str, str]:
         """The whole environment for a child that carries this tag."""
@@ -51,6 +54,7 @@ class Tag:
             PROCESS: self.process,
             SPEC: self.spec,
             NONCE: self.nonce,
+            BUSES: self.buses,
         }
 
 
@@ -77,6 +81,7 @@ def read_tag(environment: Mapping[str, str]) -> Tag | None:
         process=environment.get(PROCESS, ""),
         spec=environment.get(SPEC, ""),
         nonce=environment[NONCE],
+        buses=environment.get(BUSES, ""),
     )
 
 

@@ -1,4 +1,4 @@
-"""Files of live processes that could not be written, until they can: no disk that is full for a moment leaves one out."""
+"""Files of live processes that could not be written, until they can: a disk that is full for a moment drops none."""
 
 from __future__ import annotations
 

@@ -74,6 +74,12 @@ def between(before: Mapping[int, Sample], now: Mapping[int, Sample]) -> dict[int
     return found
 
 
+def quick_sample(pids: Iterable[int]) -> dict[int, Sample]:
+    """The same as `sample`, for many processes again and again: processor time in steps of 10 ms only."""
+    uptime_s = _uptime_s()
+    return {found.pid: found for pid in pids if (found := _sample(pid, uptime_s, exact=False))}
+
+
 def measure(pids: Iterable[int], interval_s: float = INTERVAL_S) -> dict[int, Usage]:
     """The load over a short interval, which this waits for: not on an event loop."""
     before = sample(pids)
@@ -81,12 +87,12 @@ def measure(pids: Iterable[int], interval_s: float = INTERVAL_S) -> dict[int, Us
     return between(before, sample(before))
 
 
-def _sample(pid: int, uptime_s: float) -> Sample | None:
+def _sample(pid: int, uptime_s: float, *, exact: bool = True) -> Sample | None:
     at_ns = time.monotonic_ns()
     stat = proc.stat(pid)
     if stat is None or stat.dead:
         return None
-    scheduled = _scheduled_ns(pid)
+    scheduled = _scheduled_ns(pid) if exact else None
     return Sample(
         pid=pid,
         at_ns=at_ns,

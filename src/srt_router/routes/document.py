@@ -42,7 +42,7 @@ def parse(text: str) -> Parsed:
         return _broken(FieldError((), "is nested too deeply"))
     except ValueError as error:
         return _broken(FieldError((), f"is not JSON: {error}"))
-    errors = _shape_errors(data, where)
+    errors = shape_errors(data, where.duplicates)
     if errors:
         return Parsed(errors=_with_lines(errors, where))
     routes, errors = _routes(cast("dict[str, list[object]]", data)["routes"], where)
@@ -51,8 +51,20 @@ def parse(text: str) -> Parsed:
 
 def render(routes: Iterable[Route]) -> str:
     """Return the text of a routes file."""
-    document = {"version": VERSION, "routes": [route.to_json() for route in routes]}
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    return assemble(map(render_route, routes))
+
+
+def render_route(route: Route) -> str:
+    """Return the text of one route, as it stands in a routes file."""
+    text = json.dumps(route.to_json(), ensure_ascii=False, indent=2)
+    return "    " + text.replace("\n", "\n    ")
+
+
+def assemble(texts: Iterable[str]) -> str:
+    """Return the text of a routes file, made of the texts of its routes."""
+    routes = ",\n".join(texts)
+    listed = f"[\n{routes}\n  ]" if routes else "[]"
+    return f'{{\n  "version": {VERSION},\n  "routes": {listed}\n}}\n'
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -63,10 +75,11 @@ def _broken(error: FieldError) -> Parsed:
     return Parsed(errors=(error,))
 
 
-def _shape_errors(data: object, where: Positions) -> list[FieldError]:
+def shape_errors(data: object, duplicates: Iterable[Location] = ()) -> list[FieldError]:
+    """Return what is wrong with a document around its routes; `duplicates` are keys that stand twice."""
     if not isinstance(data, dict):
         return [FieldError((), 'must be an object {"version": 1, "routes": [...]}')]
-    errors = [FieldError(place, "stands twice") for place in where.duplicates if len(place) == 1]
+    errors = [FieldError(place, "stands twice") for place in duplicates if len(place) == 1]
     version = data.get("version")
     if "version" not in data:
         errors.append(FieldError(("version",), "is required"))

@@ -25,6 +25,8 @@ class Engine:
     """Whether ffmpeg can draw text (it needs a font): the clock in the test pattern."""
     encoders: frozenset[str] = frozenset()
     """The hardware encoders that were seen to work here, by ffmpeg's names: `h264_nvenc`."""
+    ffmpeg_version: str | None = None
+    """As ffmpeg prints it; None: it is not installed."""
 
     @property
     def decodes_percent(self) -> bool:

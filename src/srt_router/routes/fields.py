@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from srt_router.routes.addresses import refuse, text
 
 MASK = "**********"
 """What is shown in place of a passphrase; refused as one, so that a mask sent back does not become it."""
+
+_DESTINATION_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 Problem = tuple[str, str]
 """(JSON name of a field, message)."""
@@ -74,6 +77,22 @@ def _label(value: object) -> str:
     return label
 
 
+def _note(value: object) -> str:
+    note = text(value)
+    if found := _unprintable(note.replace("\n", "").replace("\t", "")):
+        refuse(f"must not contain {found}")
+    if len(note) > 2000:
+        refuse("must have at most 2000 characters")
+    return note
+
+
+def _destination_id(value: object) -> str:
+    name = text(value)
+    if not _DESTINATION_ID.fullmatch(name):
+        refuse("must be a letter and up to 39 letters, digits, '_' and '-'")
+    return name
+
+
 def uncarriable(value: str) -> str | None:
     """Describe the first character that a URI of srt-live-transmit cannot carry, None where all can be.
 
@@ -121,6 +140,10 @@ Label = Annotated[str, BeforeValidator(_label), Field(min_length=1, max_length=1
 """A name for people: 1 to 100 characters, no control characters."""
 Passphrase = Annotated[SecretStr, BeforeValidator(_passphrase), Field(min_length=10, max_length=79)]
 """A passphrase: 10 to 79 characters (HaiCrypt's limits); `repr` never shows it."""
+Note = Annotated[str, BeforeValidator(_note), Field(max_length=2000)]
+"""Text for people, of several lines: up to 2000 characters."""
+DestinationId = Annotated[str, BeforeValidator(_destination_id), Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
+"""What a destination is called by programs, unique in its route. Never a number, which would be a position."""
 StreamId = Annotated[str, BeforeValidator(_stream_id), Field(max_length=512)]
 """An SRT stream id: at most 512 characters (SRTO_STREAMID)."""
 Port = Annotated[int, Whole(1, 65535)]

@@ -10,7 +10,19 @@ from pydantic import BeforeValidator, Field, SecretStr, StrictBool, model_valida
 
 from srt_router.routes import addresses
 from srt_router.routes.addresses import is_multicast, on_bus, refuse, text
-from srt_router.routes.fields import INT32, MASK, Label, ListOf, Port, Problem, StreamId, Whole, raise_problems
+from srt_router.routes.fields import (
+    INT32,
+    MASK,
+    DestinationId,
+    Label,
+    ListOf,
+    Note,
+    Port,
+    Problem,
+    StreamId,
+    Whole,
+    raise_problems,
+)
 from srt_router.routes.srt_options import Model, SrtOptions, passphrase_of, to_camel
 from srt_router.routes.transcode import AudioEncode, MatrixCell, Transcode, VideoEncode
 
@@ -71,6 +83,7 @@ class SrtSource(SrtEndpoint):
 class SrtDestination(SrtEndpoint):
     """A destination that goes out over SRT."""
 
+    id: DestinationId | None = None
     name: Label | None = None
     enabled: StrictBool = True
     """False: configured, but no process runs for it."""
@@ -117,6 +130,7 @@ class UdpDestination(Model):
     """Type of service byte; DSCP times 4."""
     interface: Annotated[str, BeforeValidator(addresses.interface)] | None = None
     """Where it leaves: IPv4 address or name of a network interface."""
+    id: DestinationId | None = None
     name: Label | None = None
     enabled: StrictBool = True
     """False: configured, but nothing is sent to it."""
@@ -151,7 +165,18 @@ class RouteInput(Model):
     destinations: Annotated[tuple[Destination, ...], ListOf, Field(max_length=MAX_DESTINATIONS)] = ()
     test_source: StrictBool = False
     """The router itself calls the source's listener with a test pattern."""
+    description: Note | None = None
+    """For people: notes, contacts, several lines."""
     tags: Annotated[tuple[Label, ...], ListOf, Field(max_length=64)] = ()
+    """For people and programs: what routes are found and grouped by."""
+
+    @model_validator(mode="after")
+    def _check_destination_ids(self) -> RouteInput:
+        ids = [end.id for end in self.destinations]
+        twice = {one for one in ids if one is not None and ids.count(one) > 1}
+        if twice:
+            raise_problems(self, [("destinations", f"must not have an id twice: {', '.join(sorted(twice))}")])
+        return self
 
     @model_validator(mode="after")
     def _check_test_source(self) -> RouteInput:
@@ -194,6 +219,14 @@ def new_route_id(taken: Collection[str], now_ms: int | None = None) -> str:
     return f"route_{stamp}"
 
 
+def new_destination_id(taken: Collection[str], now_ms: int | None = None) -> str:
+    """Return an id that no destination of the route has: `dest_` and milliseconds since the epoch."""
+    stamp = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    while f"dest_{stamp}" in taken:
+        stamp += 1
+    return f"dest_{stamp}"
+
+
 _ALWAYS = ("id", "name", "auto_start", "source", "transcode", "destinations")
 _AS_WRITTEN = frozenset({"type", "mode", "latency"})
 
@@ -218,7 +251,7 @@ def _given(model: Model) -> list[str]:
     ]
 
 
-_ORDER = ("type", "name", "enabled", "mode", "host", "port", "latency", "passphrase", "stream_id")
+_ORDER = ("id", "type", "name", "enabled", "mode", "host", "port", "latency", "passphrase", "stream_id")
 
 
 def _value_to_json(value: object, hide_secrets: bool) -> object:

@@ -71,9 +71,11 @@ def _srt_live_transmit(end: SrtEndpoint, source: str, target: str, *, chunk: int
 
     Callers run without auto-reconnect, which storms on a wrong passphrase. Rendezvous does not storm (a try
     takes 3 s, whatever its end), and two sides that pause between tries might never meet.
+
+    Reports count since the connection was made (-f), so that a report that is not read costs no numbers.
     """
     reconnect = "no" if end.mode == "caller" else "yes"
-    options = [f"-a:{reconnect}", f"-s:{STATS_EVERY_PACKETS}", "-pf:json", "-ll:note", "-lfa:conn"]
+    options = [f"-a:{reconnect}", f"-s:{STATS_EVERY_PACKETS}", "-f", "-pf:json", "-ll:note", "-lfa:conn"]
     if chunk is not None:
         # The tool overwrites the payload size with its chunk (1456 bytes) unless that is 1316 or less.
         options.append(f"-chunk:{chunk}")

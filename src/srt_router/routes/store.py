@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 from collections.abc import AsyncGenerator, Iterable
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from watchfiles import Change, awatch
 
-from srt_router.routes.document import Parsed, parse, render
-from srt_router.routes.errors import FieldError, RoutesFileChanged, RoutesFileInvalid
+from srt_router.routes.conflicts import Book
+from srt_router.routes.document import Parsed, assemble, parse, render_route
+from srt_router.routes.errors import FieldError, RouteInvalid, RoutesFileChanged, RoutesFileInvalid
 from srt_router.routes.model import Route
+from srt_router.routes.parsing import parse_route
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,8 @@ class RoutesFile:
         """What was last read from the file, or written to it; None: there was no file."""
         self._good: bytes | None = None
         """The last content that was valid."""
+        self._texts: dict[int, tuple[Route, str]] = {}
+        """The texts of the routes that were written last, by the identity of the route."""
         self._writing: bytes | None = None
         """What is being written at this moment."""
 
@@ -69,10 +74,7 @@ class RoutesFile:
         RoutesFileChanged if it is not what was read last (the change comes by `changes`), OSError for
         the disk; the file is as it was then, or wholly new where only the last fsync failed.
         """
-        content = render(routes).encode()
-        written = _parse_bytes(content)
-        if written.errors:
-            raise RoutesFileInvalid(self.path, written.errors)
+        content = self._written(tuple(routes))
         current = self._read()
         if current is not None:
             self._refuse_foreign(current)
@@ -83,6 +85,27 @@ class RoutesFile:
             self._seen = self._good = content
         finally:
             self._writing = None
+
+    def _written(self, routes: tuple[Route, ...]) -> bytes:
+        """Return what is to stand in the file, which is good: each route was read back, and none collides."""
+        texts: dict[int, tuple[Route, str]] = {}
+        book = Book()
+        errors: list[FieldError] = []
+        for index, route in enumerate(routes):
+            found = book.conflicts(route)
+            book.add(route)
+            try:
+                texts[id(route)] = self._texts.get(id(route)) or (route, _read_back(route))
+            except RouteInvalid as error:
+                found += error.errors
+            errors += [error.under("routes", index) for error in found]
+        content = assemble(text for _, text in texts.values()).encode()
+        if len(content) > MAX_BYTES:
+            errors.append(_too_large())
+        if errors:
+            raise RoutesFileInvalid(self.path, errors)
+        self._texts = texts
+        return content
 
     def _refuse_foreign(self, current: bytes) -> None:
         if current != self._good:
@@ -98,13 +121,13 @@ class RoutesFile:
         The last good content that this server had loaded is kept as routes.json.bak. A file that was
         removed yields an error, so that a slip of the hand takes nothing off air.
         """
-        if changed := await self._changed():
+        if changed := await self.changed():
             yield changed
-        async for _ in self._occasions(stop_event):
-            if changed := await self._changed():
+        async for _ in self.occasions(stop_event):
+            if changed := await self.changed():
                 yield changed
 
-    async def _occasions(self, stop_event: asyncio.Event) -> AsyncGenerator[None, None]:
+    async def occasions(self, stop_event: asyncio.Event) -> AsyncGenerator[None, None]:
         """Yield whenever the file should be looked at: when inotify says so, and from time to time."""
         try:
             events = awatch(
@@ -124,8 +147,8 @@ class RoutesFile:
                 await asyncio.wait_for(stop_event.wait(), LOOK_EVERY_MS / 1000)
             yield
 
-    async def _changed(self) -> Parsed | None:
-        """Return what the file says if that is new, once it has settled."""
+    async def changed(self) -> Parsed | None:
+        """Return what the file says if somebody else has changed it, once that has settled; None: nobody has."""
         before: bytes | OSErrorText | None = None
         waited = False
         while True:
@@ -187,11 +210,23 @@ def _removed() -> Parsed:
     return Parsed(errors=(FieldError((), message),))
 
 
+def _too_large() -> FieldError:
+    return FieldError((), f"is larger than {MAX_BYTES // 1024 // 1024} MiB")
+
+
+def _read_back(route: Route) -> str:
+    """Return the text of a route from which the same route is read. Raises RouteInvalid."""
+    text = render_route(route)
+    if parse_route(json.loads(text)) != route:
+        raise RouteInvalid([FieldError((), "would be read back as another one: it was not written")])
+    return text
+
+
 def _parse_bytes(content: bytes | None) -> Parsed:
     if content is None:
         return Parsed()
     if len(content) > MAX_BYTES:
-        return Parsed(errors=(FieldError((), f"is larger than {MAX_BYTES // 1024 // 1024} MiB"),))
+        return Parsed(errors=(_too_large(),))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -69,6 +69,10 @@ class Database:
         await self._submit(self._open)
         return await asyncio.to_thread(self._read, job)
 
+    async def exclusively(self, work: Callable[[Path], T]) -> T:
+        """Let `work` do with the file what it likes, closed, in the writer thread; then start afresh with it."""
+        return await self._submit(lambda: self._closed_for(work))
+
     async def close(self, patience_s: float = 2.0) -> None:
         """Finish what was ordered and close; a disk that hangs is waited for no longer than `patience_s`."""
         if self._thread is None:
@@ -121,6 +125,14 @@ class Database:
         self._well()
         return value
 
+    def _closed_for(self, work: Callable[[Path], T]) -> T:
+        self._close_now()
+        value = work(self.path)
+        self._refused = False
+        with contextlib.suppress(Unavailable):  # `trouble` tells it, and the next one tries again
+            self._open()
+        return value
+
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None:
             return self._connection
@@ -129,7 +141,7 @@ class Database:
         try:
             examine(self.path)
             _make(self.path)
-            self._connection = _connect(self.path)
+            self._connection = connect(self.path)
         except Refused as error:
             self._refuse(str(error))
             raise
@@ -162,7 +174,7 @@ class Database:
         self._refused = True
         self.trouble = (
             f"{problem}: it is left as it is, and events are kept in memory only. "
-            "Remedy: stop the server, move the file away or put a good copy in its place, start again"
+            "Remedy: restore a backup (srt-router backup restore), or stop the server, move the file away, start again"
         )
         log.error("%s", self.trouble)
         return Refused(self.trouble)
@@ -222,7 +234,8 @@ def _make(path: Path) -> None:
         os.close(fd)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a database for writing and bring it to the newest layout. Raises Refused, sqlite3.Error."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")

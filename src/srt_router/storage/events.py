@@ -166,6 +166,11 @@ class EventStore:
         return kept
 
     @property
+    def waiting(self) -> int:
+        """Events that are not in the database yet."""
+        return len(self._pending)
+
+    @property
     def trouble(self) -> str | None:
         """Why the history is not what it should be; None where all is well."""
         trouble = self.database.trouble

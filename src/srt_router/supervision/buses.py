@@ -43,6 +43,15 @@ class BusBook:
         self._taken.add(bus)
         return bus
 
+    def take_over(self, route_id: str, buses: tuple[Bus, Bus]) -> bool:
+        """Keep the buses that a route has had under an earlier server; False where another route has one of them."""
+        if self._taken & set(buses) or buses[0] == buses[1]:
+            return False
+        for which, bus in zip("AB", buses, strict=True):
+            self._buses[(route_id, which)] = bus
+            self._taken.add(bus)
+        return True
+
     def forget(self, route_id: str) -> None:
         """The route is gone."""
         for key in [key for key in self._buses if key[0] == route_id]:

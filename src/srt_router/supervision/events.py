@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from srt_router.supervision.alarm_events import ALARM_KINDS
+from srt_router.supervision.backup_events import BACKUP_KINDS
 from srt_router.supervision.event import OFTEN, ProcessEvent, RouteEvent, ServerEvent
+from srt_router.supervision.health_events import HEALTH_KINDS
 from srt_router.supervision.restart import Outcome
 from srt_router.supervision.route_state import RouteStatus
+from srt_router.supervision.stream_errors import STREAM_KINDS
 
 # The server
 
@@ -31,11 +35,15 @@ class ServerStarted(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class ServerStopping(ServerEvent):
-    """The server was asked to stop and takes every route off air."""
+    """The server was asked to stop and takes every route off air, or leaves them on air for the next one."""
 
     kind: ClassVar[str] = "serverStopping"
+    stays_on_air: bool = False
+    """Every process stays as it is."""
 
     def _say(self) -> str:
+        if self.stays_on_air:
+            return "SRT Router ends and leaves every route on air for the next server"
         return "SRT Router stops and takes every route off air"
 
 
@@ -121,6 +129,24 @@ class OperatorAction(ServerEvent):
         return f"{self.by} ({self.address or 'this machine'}): {self.action}{whom}"
 
 
+@dataclass(frozen=True, slots=True)
+class SignInRefused(ServerEvent):
+    """A sign-in failed. Many are counted: whoever guesses must not push everything else out of the history."""
+
+    kind: ClassVar[str] = "signInRefused"
+    often: ClassVar[int | None] = 4 * OFTEN
+    user: str | None
+    """Whose account it was meant for; None: there is none of that name, and the name is not kept."""
+    address: str | None
+    """Where from: an IP address."""
+    reason: str
+    """`password`, `tooMany`."""
+
+    def _say(self) -> str:
+        why = "wrong password" if self.reason == "password" else "too many tries"
+        return f"A sign-in as {self.user or 'somebody unknown'} from {self.address or 'this machine'} failed: {why}"
+
+
 # Routes
 
 
@@ -172,6 +198,18 @@ class RouteStarted(RouteEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class RouteTakenOver(RouteEvent):
+    """A new server has taken the route over while it was on air; its stream was not touched."""
+
+    kind: ClassVar[str] = "routeTakenOver"
+    process_types: list[str]
+    """The processes that go on."""
+
+    def _say(self) -> str:
+        return f"Route {self.route_id} was taken over on air: {', '.join(self.process_types)}"
+
+
+@dataclass(frozen=True, slots=True)
 class RouteStopped(RouteEvent):
     """The route was taken off air: every process of it is dead."""
 
@@ -214,39 +252,6 @@ class RouteStatusChanged(RouteEvent):
 
     def _same(self) -> tuple[object, ...]:
         return (self.before, self.status)
-
-
-@dataclass(frozen=True, slots=True)
-class RouteUnhealthy(RouteEvent):
-    """The health checker found no progress where there should be some."""
-
-    kind: ClassVar[str] = "routeUnhealthy"
-    reason: str
-
-    def _say(self) -> str:
-        return f"Route {self.route_id} unhealthy: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRestarting(RouteEvent):
-    """The health checker restarts what stalled."""
-
-    kind: ClassVar[str] = "routeRestarting"
-    attempts: int
-
-    def _say(self) -> str:
-        return f"Restarting route {self.route_id} (attempt {self.attempts})"
-
-
-@dataclass(frozen=True, slots=True)
-class RouteGaveUp(RouteEvent):
-    """The health checker's attempts are used up; the route is `failed`."""
-
-    kind: ClassVar[str] = "routeGaveUp"
-    attempts: int
-
-    def _say(self) -> str:
-        return f"Route {self.route_id} gave up after {self.attempts} attempts"
 
 
 # Processes
@@ -361,32 +366,33 @@ class PeerRejected(ProcessEvent):
         return (self.reason,)
 
 
-KINDS: dict[str, type[ServerEvent]] = {
-    each.kind: each
-    for each in (
-        ServerStarted,
-        ServerStopping,
-        OrphansCleanedUp,
-        RoutesFileTakenOver,
-        RoutesFileRefused,
-        OperatorAction,
-        RouteAdded,
-        RouteEdited,
-        RouteRemoved,
-        RouteStarted,
-        RouteStopped,
-        StartRefused,
-        RouteStatusChanged,
-        RouteUnhealthy,
-        RouteRestarting,
-        RouteGaveUp,
-        ProcessStarted,
-        ProcessEnded,
-        ProcessNotStarted,
-        CrashLooping,
-        PeerConnected,
-        PeerDisconnected,
-        PeerRejected,
-    )
-}
+_KINDS: tuple[type[ServerEvent], ...] = (
+    ServerStarted,
+    ServerStopping,
+    OrphansCleanedUp,
+    RoutesFileTakenOver,
+    RoutesFileRefused,
+    OperatorAction,
+    SignInRefused,
+    RouteAdded,
+    RouteEdited,
+    RouteRemoved,
+    RouteStarted,
+    RouteTakenOver,
+    RouteStopped,
+    StartRefused,
+    RouteStatusChanged,
+    ProcessStarted,
+    ProcessEnded,
+    ProcessNotStarted,
+    CrashLooping,
+    PeerConnected,
+    PeerDisconnected,
+    PeerRejected,
+    *HEALTH_KINDS,
+    *STREAM_KINDS,
+    *ALARM_KINDS,
+    *BACKUP_KINDS,
+)
+KINDS = {each.kind: each for each in _KINDS}
 """Every kind there is, by name."""

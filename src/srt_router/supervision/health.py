@@ -29,6 +29,13 @@ class Limits:
     attempts: int = 3
     retry_after_s: float = 300.0
     """What was given up is tried again after so long; 0: never."""
+    warn_loss_percent: float = 0.0
+    """Lost packets from which on there is a warning; 0: never. The same for all of these: they restart nothing."""
+    warn_rtt_ms: float = 0.0
+    warn_cc_errors: float = 0.0
+    """Continuity errors within 10 s."""
+    warn_bus_drops: float = 0.0
+    """Datagrams dropped on the bus within 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ class Watch:
     attempts: int = 0
     """Restarts spent."""
     given_up_at: float | None = None
+    stalled: bool = False
+    """It was found to stall, and has moved nothing since."""
 
     @property
     def given_up(self) -> bool:
@@ -65,7 +74,7 @@ class Verdict(StrEnum):
     RESTART = "restart"
     GIVE_UP = "giveUp"
     RECOVERED = "recovered"
-    """What had been given up moves data again."""
+    """What had stalled moves data again."""
 
 
 def look_at(watch: Watch, seen: Look, now: float, patience_s: float, limits: Limits) -> tuple[Watch, Verdict]:
@@ -75,7 +84,7 @@ def look_at(watch: Watch, seen: Look, now: float, patience_s: float, limits: Lim
     watch = replace(watch, moving_since=None)
     if watch.given_up_at is not None:
         if limits.retry_after_s and now - watch.given_up_at >= limits.retry_after_s and seen.expected:
-            return Watch(attempts=1), Verdict.RESTART
+            return Watch(attempts=1, stalled=True), Verdict.RESTART
         return watch, Verdict.NONE
     if not seen.expected:
         return replace(watch, quiet_since=None), Verdict.NONE
@@ -84,8 +93,8 @@ def look_at(watch: Watch, seen: Look, now: float, patience_s: float, limits: Lim
     if now - watch.quiet_since < patience_s:
         return watch, Verdict.NONE
     if watch.attempts >= limits.attempts:
-        return replace(watch, quiet_since=None, given_up_at=now), Verdict.GIVE_UP
-    return Watch(attempts=watch.attempts + 1), Verdict.RESTART
+        return replace(watch, quiet_since=None, given_up_at=now, stalled=True), Verdict.GIVE_UP
+    return Watch(attempts=watch.attempts + 1, stalled=True), Verdict.RESTART
 
 
 def _moving(watch: Watch, now: float) -> tuple[Watch, Verdict]:
@@ -93,4 +102,5 @@ def _moving(watch: Watch, now: float) -> tuple[Watch, Verdict]:
         return Watch(moving_since=now), Verdict.RECOVERED
     since = now if watch.moving_since is None else watch.moving_since
     attempts = 0 if now - since >= RESTORED_BY_S else watch.attempts
-    return Watch(moving_since=since, attempts=attempts), Verdict.NONE
+    verdict = Verdict.RECOVERED if watch.stalled else Verdict.NONE
+    return Watch(moving_since=since, attempts=attempts), verdict

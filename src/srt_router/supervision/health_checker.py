@@ -15,8 +15,8 @@ from srt_router.processes.spec import Peer
 from srt_router.routes.bus import Bus
 from srt_router.settings import Settings
 from srt_router.supervision.event import ServerEvent
-from srt_router.supervision.events import RouteGaveUp, RouteRestarting, RouteUnhealthy
 from srt_router.supervision.health import Limits, Look, Verdict, look_at
+from srt_router.supervision.health_events import RouteGaveUp, RouteRecovered, RouteRestarting, RouteUnhealthy
 from srt_router.supervision.process_record import ProcessRecord
 from srt_router.supervision.process_state import Phase
 from srt_router.supervision.route_owner import RouteOwner
@@ -89,6 +89,7 @@ class HealthChecker:
                 owner.touch()
             case Verdict.RECOVERED:
                 log.info("Route %s moves data again", route_id)
+                self.emit(RouteRecovered(route_id, record.spec.process_type))
                 owner.touch()
             case Verdict.NONE:
                 pass
@@ -142,6 +143,9 @@ class HealthChecker:
         sample = self.sample(record)
         frames = sample.values.get("frame", sample.values.get("totalSize")) if sample else None  # sound alone
         moved = frames is not None and frames != self._frames.get(key) and frames != 0
+        since = record.state.up_since
+        if sample is not None and since is not None and sample.at_s < since:
+            moved = False  # the last words of the process before
         self._frames[key] = frames
         return Look(up and bool(self._flow(record.spec.joins)), moved)
 
@@ -159,6 +163,10 @@ def limits_of(settings: Settings) -> Limits:
         fps_s=settings.health_fps_s,
         attempts=settings.health_attempts,
         retry_after_s=settings.retry_failed_after,
+        warn_loss_percent=settings.warn_loss_percent,
+        warn_rtt_ms=settings.warn_rtt_ms,
+        warn_cc_errors=settings.warn_cc_errors,
+        warn_bus_drops=settings.warn_bus_drops,
     )
 
 

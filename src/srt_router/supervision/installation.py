@@ -5,12 +5,9 @@ Looking makes nothing and changes nothing: a folder that is missing stays missin
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from srt_router.errors import UnsafeDirectory
 from srt_router.processes.directories import SafeDirectory, is_locked, lock_holder
@@ -20,12 +17,11 @@ from srt_router.processes.scan import Scanner
 from srt_router.processes.server_file import read_server_file
 from srt_router.processes.states import Listed, list_processes, listing
 from srt_router.settings import Settings
+from srt_router.supervision.asking import Address, ask
 from srt_router.supervision.inventory import KnownProcess
 
 _NO_INSTALLATION = Instance(id="-", data_dir="-", first_start=True)
 """Matches no tag: while there is no installation, no process is ours."""
-
-_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +32,21 @@ class LiveServer:
     """None when it cannot be seen from here (another user or PID namespace)."""
     holds: tuple[str, ...]
     """Which of DATA_DIR and PID_DIR it holds."""
-    url: str | None
+    address: Address | None
     """Where it should answer; None when that is not known."""
+
+    @property
+    def url(self) -> str | None:
+        """Where it should answer; None when that is not known."""
+        return self.address.url if self.address else None
+
+    def ask(
+        self, path: str, method: str = "GET", body: object = None, patience_s: float | None = None
+    ) -> tuple[int, object]:
+        """Ask it for a JSON document: status and content. Raises OSError when none answers."""
+        if self.address is None:
+            raise OSError(f"where {self} answers is not known from here: run this as the server's user")
+        return ask(self.address, path, method, body, patience_s)
 
     def __str__(self) -> str:
         """`PID 4711`, or what is known instead."""
@@ -110,29 +119,13 @@ def find_server(settings: Settings) -> LiveServer | None:
     if not held:
         return None
     pid = next((holder for path in held.values() if (holder := _holder(path))), None)
-    return LiveServer(pid, tuple(held), _url(settings, pid))
-
-
-def ask(url: str, path: str) -> tuple[int, object]:
-    """GET a JSON document of a server on this machine: status and content. Raises OSError when none answers."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port or 80, timeout=_PATIENCE_S)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    except (http.client.HTTPException, ValueError) as error:
-        raise OSError(f"{url} does not answer as a SRT Router does") from error
-    finally:
-        connection.close()
+    return LiveServer(pid, tuple(held), _address(settings, pid))
 
 
 def known_by(server: LiveServer) -> list[KnownProcess] | None:
     """What that server knows of its processes; None when it does not answer."""
-    if server.url is None:
-        return None
     try:
-        status, body = ask(server.url, "/api/routes")
+        status, body = server.ask("/api/routes")
         return _known(body) if status == 200 else None
     except (OSError, KeyError, TypeError):
         return None
@@ -155,14 +148,16 @@ def _known(body: object) -> list[KnownProcess]:
     ]
 
 
-def _url(settings: Settings, pid: int | None) -> str | None:
+def _address(settings: Settings, pid: int | None) -> Address | None:
     file = read_server_file(settings.run_dir)
-    if file is not None and pid in (None, file.pid) and file.url.startswith("http://"):
-        return file.url
+    if file is not None and pid in (None, file.pid) and file.url.startswith(("http://", "https://")):
+        return Address(file.url, file.token, settings.tls_cert)
     if settings.port == 0:
         return None
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}/"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    scheme = "https" if settings.tls_cert else "http"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}/"
+    return Address(url, certificate=settings.tls_cert)
 
 
 def _holder(path: Path) -> int | None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import ClassVar
 
 from pydantic import ConfigDict
@@ -18,10 +17,13 @@ from srt_router.processes.ownership import Facts, FileFate, Judgement, Owner, Ru
 from srt_router.processes.pidfiles import PidDirectory
 from srt_router.processes.scan import Scanner
 from srt_router.processes.states import Listed, ProcessState
+from srt_router.processes.tag import STREAM_MONITOR, own_name
 from srt_router.processes.usage import Usage
 from srt_router.redaction import HIDDEN, redact
 
 _CAMEL = ConfigDict(alias_generator=to_camel)
+_SCRIPTS = (("/duplicator.py", "udpDuplicator"), ("/transport_stream/__main__.py", STREAM_MONITOR))
+"""What our own programs are called, by the file that Python runs."""
 _SECRET_OPTIONS = frozenset({"-passphrase", "--passphrase", "-password", "--password"})
 
 
@@ -163,8 +165,10 @@ def command_line(program: str, words: Sequence[str]) -> str:
     """A command line as it is shown: the program by its name, no passphrase."""
     if not words:
         return program
-    script = next((i for i, word in enumerate(words[:8]) if PurePosixPath(word).name == "duplicator.py"), None)
-    name, rest = (program, words[1:]) if script is None else ("udpDuplicator", words[script + 1 :])
+    name, rest = next(
+        ((ours, words[i + 1 :]) for i, word in enumerate(words[:8]) for file, ours in _SCRIPTS if word.endswith(file)),
+        (program, words[1:]),
+    )
     shown, hide_next = [name], False
     for word in rest:
         shown.append(HIDDEN if hide_next else _redacted(word))
@@ -174,7 +178,7 @@ def command_line(program: str, words: Sequence[str]) -> str:
 
 def kind(listed: Listed) -> str:
     """What a process is called in lists: its program, or `udpDuplicator` where that is ours."""
-    return "udpDuplicator" if (listed.process_type or "").startswith("udpDuplicator") else listed.program
+    return own_name(listed.process_type, listed.program)
 
 
 def _redacted(word: str) -> str:

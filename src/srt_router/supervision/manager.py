@@ -22,19 +22,25 @@ from srt_router.routes.document import Parsed
 from srt_router.routes.engine import Engine
 from srt_router.routes.errors import FieldError
 from srt_router.routes.model import Route
+from srt_router.storage.statistics import StatisticsStore
 from srt_router.supervision.buses import BusBook
 from srt_router.supervision.checks import PortTable
 from srt_router.supervision.event_bus import EventBus
 from srt_router.supervision.events import RouteAdded, RouteRemoved, RoutesFileRefused, RoutesFileTakenOver
+from srt_router.supervision.foresight import Foresight
+from srt_router.supervision.handover import Handover
 from srt_router.supervision.health import Limits
 from srt_router.supervision.health_checker import HealthChecker
 from srt_router.supervision.inventory import KnownProcess
 from srt_router.supervision.process_record import ProcessRecord
 from srt_router.supervision.reports import orphans_cleaned_up, route_edited
+from srt_router.supervision.route_monitor import RouteMonitor
 from srt_router.supervision.route_owner import RouteOwner
 from srt_router.supervision.route_state import RouteStatus
 from srt_router.supervision.services import Services
-from srt_router.supervision.views import RouteView, StatsView, route_view
+from srt_router.supervision.stream_monitor import StreamMonitor
+from srt_router.supervision.tally import Tally
+from srt_router.supervision.views import RouteView, route_view
 
 log = logging.getLogger("RouteManager")
 
@@ -49,6 +55,8 @@ class RouteManager:
         self.file_errors: tuple[FieldError, ...] = ()
         """What is wrong with routes.json at the moment; empty when nothing is."""
         self.events = EventBus()
+        self.tally = Tally()
+        self.events.subscribe(self.tally.count)
         self._owners: dict[str, RouteOwner] = {}
         self._closing = False
         self._listeners: list[Callable[[str], None]] = []
@@ -67,11 +75,21 @@ class RouteManager:
         self._health = HealthChecker(
             limits=limits, taps=self._services.taps, sample=self._sample, emit=self.events.emit
         )
+        self.monitor = RouteMonitor(self._owners, self._services, limits)
+        self.streams = StreamMonitor(self._owners, self._services)
+        self.monitor.continuity_errors = self.streams.continuity_errors
         self._statistics_task = tasks.create_task(self._read_statistics(), name="statistics")
+        self.foresight = Foresight(self._owners, self._services)
+        self.handover = Handover(self._owners, self._services)
 
     def hardware_from(self, trial: asyncio.Task[frozenset[str]]) -> None:
         """Routes that may encode in hardware wait for this trial before they start; no other does."""
         self._services.encoders = trial
+
+    def keep_statistics(self, store: StatisticsStore) -> None:
+        """Keep the numbers of every leg there. Routes that are no more lose theirs after a while."""
+        self.monitor.history = store
+        store.routes = lambda: None if self.file_errors else frozenset(self._owners)
 
     # Routes as configured
 
@@ -91,32 +109,46 @@ class RouteManager:
         if parsed.errors and not first:
             log.error("routes.json is not taken over until this is mended; everything stays as it was")
             return
-        wanted = {route.id: route for route in parsed.routes}
-        ports = (port for route in parsed.routes for port in listening_ports(route, include_disabled=True))
+        await self.change_to(parsed.routes, by_hand=not first, start=not first)
+
+    async def change_to(self, routes: Iterable[Route], *, by_hand: bool = False, start: bool = True) -> None:
+        """Make these the routes there are; they stand in routes.json already, put there `by_hand` or by us.
+
+        Only what differs is touched: no process whose command line stays the same ends. New routes with
+        autoStart go on air, unless `start` says that this comes later.
+        """
+        if self._closing:
+            return  # what was written counts from the next start of the server
+        wanted = {route.id: route for route in routes}
+        ports = (port for route in wanted.values() for port in listening_ports(route, include_disabled=True))
         self._services.buses.configured = frozenset((port.address, port.port) for port in ports)
         gone = [self._owners.pop(route_id) for route_id in list(self._owners) if route_id not in wanted]
         await asyncio.gather(*(self._remove(owner) for owner in gone))
         if self._closing:
             return  # the server was asked to stop meanwhile
         added = [self._add(route) for route in wanted.values() if route.id not in self._owners]
-        self._owners = {route_id: self._owners[route_id] for route_id in wanted}  # in the order of the file
+        for route_id in wanted:  # in the order of the file
+            self._owners[route_id] = self._owners.pop(route_id)
         edited = []
         for owner, route in zip(list(self._owners.values()), wanted.values(), strict=True):
             if owner.route != route:
-                log.info("Route %s was changed in routes.json", route.id)
+                log.info("Route %s was changed", route.id)
                 edited.append(route.id)
                 self.events.emit(route_edited(owner.route, route))
                 await owner.change(route)
-        if first:
+        await self.handover.save_routes(wanted.values())
+        if not start:
             return
-        ids = [[owner.route.id for owner in owners] for owners in (added, gone)]
-        self.events.emit(RoutesFileTakenOver(len(wanted), ids[0], edited, ids[1]))
+        if by_hand:
+            ids = [[owner.route.id for owner in owners] for owners in (added, gone)]
+            self.events.emit(RoutesFileTakenOver(len(wanted), ids[0], edited, ids[1]))
         for owner in added:
             self.events.emit(RouteAdded(owner.route.id, owner.route.name))
         await self.auto_start(added)
 
     def _add(self, route: Route) -> RouteOwner:
         owner = self._owners[route.id] = RouteOwner(route, self._services)
+        self.handover.adopt(owner)
         self._announce(route.id)
         return owner
 
@@ -132,19 +164,24 @@ class RouteManager:
     async def start(self, route_id: str) -> None:
         """Put a route on air. Raises RouteNotFound, StartRefused."""
         await self._owner(route_id).start()
+        await self.handover.save()
 
     async def stop(self, route_id: str) -> None:
         """Take a route off air; returns when its processes are dead. Raises RouteNotFound."""
         await self._owner(route_id).stop()
+        await self.handover.save()
 
     async def restart(self, route_id: str) -> None:
         """Stop and start a route. Raises RouteNotFound, StartRefused."""
         await self._owner(route_id).restart()
+        await self.handover.save()
 
     async def auto_start(self, owners: Iterable[RouteOwner] | None = None) -> None:
         """Start the routes (all, unless told) with `autoStart`; a refused one is looked at until it can start."""
-        known = self._owners.values() if owners is None else owners
-        chosen = [owner for owner in known if owner.route.auto_start]
+        if owners is None:
+            chosen = [one for one in self._owners.values() if self.handover.is_to_start(one.route) and not one.wanted]
+        else:
+            chosen = [owner for owner in owners if owner.route.auto_start]
         if not chosen:
             return
         log.info("Starting %d route(s) with autoStart", len(chosen))
@@ -158,8 +195,25 @@ class RouteManager:
 
     async def stop_all(self) -> None:
         """Take every route off air, all at once; no route comes or starts any more."""
+        await self.handover.save()
+        self.handover.end()
         self._closing = True
-        await asyncio.gather(*await _in_turns([owner.close("serverStopping") for owner in self._owners.values()]))
+        stops = await _in_turns([owner.close("serverStopping") for owner in self._owners.values()])
+        await asyncio.gather(self.streams.close(), *stops)
+        self._statistics_task.cancel()
+        if self._services.encoders:
+            self._services.encoders.cancel()
+        self._services.logs.close()
+
+    async def leave(self) -> None:
+        """End supervision and nothing else: every route stays on air, for the next server."""
+        self._services.spawner.close()
+        await self.handover.save()
+        self.handover.end()
+        self._closing = True
+        for owner in self._owners.values():
+            owner.leave()
+        await self.streams.close()
         self._statistics_task.cancel()
         if self._services.encoders:
             self._services.encoders.cancel()
@@ -169,7 +223,7 @@ class RouteManager:
         """End every process without its owner's help: for a server whose own tasks have crashed."""
         self._services.spawner.close()
         records = (record for owner in self._owners.values() for record in owner.processes.values())
-        await end_all([record.child for record in records if record.child])
+        await end_all([*self.streams.children, *(record.child for record in records if record.child)])
 
     async def cleanup(self, pid_manager: PidManager, rules: Rules) -> CleanupResult:
         """End every orphan; the processes of routes on air are no orphans."""
@@ -187,14 +241,23 @@ class RouteManager:
         """Every route as it is configured, in the order of routes.json."""
         return [owner.route for owner in self._owners.values()]
 
+    def configuration(self, route_id: str) -> Route:
+        """One route as it is configured. Raises RouteNotFound."""
+        return self._owner(route_id).route
+
     def routes(self) -> list[RouteView]:
         """Every route, in the order of routes.json."""
-        return [route_view(owner) for owner in self._owners.values()]
+        return [self.route(route_id) for route_id in self._owners]
 
     def status(self, route_id: str) -> RouteStatus | None:
         """The status of a route; None if there is none."""
         owner = self._owners.get(route_id)
         return owner.status if owner else None
+
+    def on_air(self, route_id: str) -> bool:
+        """Whether the route should run: it was started, and not stopped since."""
+        owner = self._owners.get(route_id)
+        return owner is not None and owner.wanted
 
     def statuses(self) -> list[RouteStatus]:
         """The status of every route."""
@@ -207,17 +270,26 @@ class RouteManager:
 
     def route(self, route_id: str) -> RouteView:
         """One route. Raises RouteNotFound."""
-        return route_view(self._owner(route_id))
-
-    def stats(self, route_id: str) -> list[StatsView]:
-        """The newest statistics of each process of a route. Raises RouteNotFound."""
-        records = self._owner(route_id).processes.values()
-        return [StatsView(r.spec.process_type, self._statistics.sample(r.spec.name + STATS_SUFFIX)) for r in records]
+        return route_view(self._owner(route_id), self.monitor.warnings(route_id), self.streams.summary(route_id))
 
     def pids(self) -> frozenset[int]:
-        """The PIDs of every live process of every route."""
+        """The PIDs of every live process of every route, and of the server's own."""
         records = (record for owner in self._owners.values() for record in owner.processes.values())
-        return frozenset(record.pid for record in records if record.pid)
+        own = [child.pid for child in self.streams.children]
+        return frozenset([*own, *(record.pid for record in records if record.pid)])
+
+    @property
+    def engine(self) -> Engine:
+        """The programs that carry routes."""
+        return self._services.engine
+
+    @property
+    def encoders(self) -> frozenset[str] | None:
+        """The hardware encoders that work here; None while they are being tried."""
+        trial = self._services.encoders
+        if trial is None:
+            return self._services.engine.encoders
+        return trial.result() if trial.done() and not trial.cancelled() else None
 
     def known_processes(self) -> list[KnownProcess]:
         """Every process that should run, with what only its owner knows of it."""
@@ -232,7 +304,7 @@ class RouteManager:
             )
             for owner in self._owners.values()
             for record in owner.processes.values()
-        ]
+        ] + self.streams.known_processes()
 
     def subscribe(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with a route's id whenever something about it has changed."""
@@ -253,12 +325,16 @@ class RouteManager:
 
     async def _read_statistics(self) -> None:
         while True:
-            records = (record for owner in self._owners.values() for record in owner.processes.values())
-            names = {record.spec.name + STATS_SUFFIX for record in records}
-            self._statistics.read(names, time.time_ns() // 1_000_000)
-            self._services.taps.look({bus for owner in self._owners.values() for bus in owner.live_buses()})
+            await self.monitor.look()
+            await asyncio.sleep(0)  # between these, everything else on the loop has its turn
             self._health.look(self._owners.values(), time.monotonic())
-            await asyncio.sleep(_STATS_S)
+            self._services.spawner.unwritten.retry()
+            await asyncio.sleep(0)
+            await self.handover.save()
+            pause_s = self.monitor.pause_s()
+            due = time.monotonic() + pause_s
+            await asyncio.sleep(pause_s)
+            self.tally.late(time.monotonic() - due)
 
 
 async def _in_turns(orders: Iterable[Coroutine[None, None, None]]) -> list[asyncio.Task[None]]:

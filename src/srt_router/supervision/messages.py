@@ -60,8 +60,12 @@ class Touched:
     """Something that decides its status has changed."""
 
 
+class Complete:
+    """What is missing beside processes that were taken over is to be started."""
+
+
 class Recheck:
     """A start that was refused is looked at again."""
 
 
-Message = Order | Change | Happened | Joined | Renew | Touched | Recheck
+Message = Order | Change | Happened | Joined | Renew | Touched | Recheck | Complete

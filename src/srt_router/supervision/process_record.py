@@ -47,6 +47,8 @@ class ProcessRecord:
     """UDP destinations that get nothing though something flows, and why."""
     error: str | None = None
     """Why it cannot be started, or ended."""
+    outdated: bool = False
+    """An earlier version started it, with another command line than this one would."""
 
     @property
     def pid(self) -> int | None:
@@ -97,6 +99,7 @@ class ProcessRecord:
     def ended(self, end: Exit) -> Outcome:
         """It is dead; the answer says what that means if nobody asked for it."""
         self.child = None
+        self.outdated = False
         self.ever_up = True
         self.last_exit, self.last_exit_ms = end, now_ms()
         self.last_exit_asked = not self.state.wanted or self.state.phase is Phase.ENDING

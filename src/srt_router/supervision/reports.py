@@ -52,6 +52,11 @@ class RouteReports:
         """The route was put on air."""
         self.emit(events.RouteStarted(self._id, reason))
 
+    def adopted(self, process_types: list[str]) -> None:
+        """Processes of an earlier server were taken over, on air."""
+        log.info("Route %s is taken over on air: %s", self._id, ", ".join(process_types))
+        self.emit(events.RouteTakenOver(self._id, process_types))
+
     def stopped(self, reason: str) -> None:
         """The last process of the route is dead."""
         self.emit(events.RouteStopped(self._id, reason))

@@ -17,16 +17,18 @@ from functools import partial
 from srt_router.errors import SpawnFailed, StartRefused, StopFailed
 from srt_router.processes.child import Child
 from srt_router.processes.ending import end_all
-from srt_router.processes.spawner import LOG_SUFFIX, STATS_SUFFIX, remove_output, write_config
+from srt_router.processes.spawner import CONFIG_SUFFIX, LOG_SUFFIX, STATS_SUFFIX, remove_output
 from srt_router.processes.spec import ProcessSpec
 from srt_router.routes.bus import Bus
 from srt_router.routes.model import Route
 from srt_router.routes.plan import PlanContext, plan
 from srt_router.supervision import process_state as ps
+from srt_router.supervision.adoption import Adoption, buses_text, take_over
 from srt_router.supervision.checks import PortTable
+from srt_router.supervision.configuring import configure
 from srt_router.supervision.gate import Gate
 from srt_router.supervision.mailbox import Mailbox, answer
-from srt_router.supervision.messages import Change, Happened, Joined, Message, Order, Recheck, Renew, Touched
+from srt_router.supervision.messages import Change, Complete, Happened, Joined, Message, Order, Recheck, Renew, Touched
 from srt_router.supervision.preparation import prepare, prepare_change
 from srt_router.supervision.process_record import ProcessRecord
 from srt_router.supervision.process_state import Action, Phase
@@ -89,6 +91,23 @@ class RouteOwner:
         """Take a new definition over; only processes whose command line differs are restarted."""
         await self._mailbox.ask(lambda done: Change(route, done), self._task)
 
+    def adopt(self, adoption: Adoption) -> None:
+        """Begin with processes that an earlier server started; what is missing is started at `complete`."""
+        self.wanted, self._context, self.started_ms = True, adoption.context, adoption.started_ms
+        self.processes |= take_over(adoption, self._services, self._child_ended, self._read_log)
+        self._told = self.status
+        self._reports.adopted([*self.processes])
+
+    def complete(self) -> None:
+        """Start what is missing."""
+        self._tell(Complete())
+
+    def leave(self) -> None:
+        """End the owner and nothing else: its processes stay on air, for the next server."""
+        self._closed = "leaving"
+        self._gate.open()
+        self._task.cancel()
+
     async def close(self, reason: str) -> None:
         """Stop, and end the owner; from now on every start is refused."""
         self._closed = reason
@@ -108,6 +127,11 @@ class RouteOwner:
     def touch(self) -> None:
         """Look at the status again: the health of a process has changed."""
         self._tell(Touched())
+
+    @property
+    def context(self) -> PlanContext | None:
+        """What its plan is made with; None while it is off air, or was refused."""
+        return self._context if self.wanted and not self.refused else None
 
     @property
     def status(self) -> RouteStatus:
@@ -145,6 +169,8 @@ class RouteOwner:
             case Change(route=route, done=done):
                 await self._change(route)
                 answer(done)
+            case Complete():
+                self._reconcile()
             case Recheck():
                 if self.wanted and self.refused:
                     await self._begin(None, keep_trying=True)
@@ -193,8 +219,7 @@ class RouteOwner:
             self._recheck.cancel()
         if reasons:
             if keep_trying:
-                later = asyncio.get_running_loop().call_later
-                self._recheck = later(_RECHECK_S, self._tell, Recheck())
+                self._recheck = asyncio.get_running_loop().call_later(_RECHECK_S, self._tell, Recheck())
             return reasons
         self._context = context
         self.started_ms = time.time_ns() // 1_000_000
@@ -249,15 +274,8 @@ class RouteOwner:
             self._feed(record, ps.Replace())
             return
         if record.child and spec.config is not None and spec.config != before.config:
-            self._configure(record)
+            configure(self._services.spawner, record)
         self._feed(record, ps.Want())
-
-    def _configure(self, record: ProcessRecord) -> None:
-        try:
-            write_config(self._services.spawner.run_dir, record.spec)
-        except OSError as error:
-            record.error = f"its new configuration cannot be written: {error.strerror}"
-            log.error("Route %s: %s: %s", self.route.id, record.spec.process_type, record.error)  # noqa: TRY400
 
     def _feed(self, record: ProcessRecord, event: ps.Event) -> None:
         record.state, actions = ps.step(record.state, event, time.monotonic(), self._services.jitter())
@@ -285,7 +303,7 @@ class RouteOwner:
             return
         try:
             self._services.logs.follow(record.spec.name + LOG_SUFFIX, partial(self._read_log, record))
-            child = self._services.spawner.spawn(record.spec, self._child_ended)
+            child = self._services.spawner.spawn(record.spec, self._child_ended, buses_text(self._context))
         except (OSError, SpawnFailed) as error:
             if record.error != str(error):
                 self._reports.process_not_started(record, str(error))
@@ -325,7 +343,7 @@ class RouteOwner:
         self._services.logs.drain(child.spec.name + LOG_SUFFIX)
         record = self.processes.get(child.spec.process_type)
         try:
-            self._services.spawner.pid_files.remove_if(child.spec.name, child.pid)
+            self._services.spawner.remove_pid_file(child)
         except OSError as error:  # a disk that became read-only hides no death
             log.error("Cannot remove the PID file of %s: %s", child.spec.name, error.strerror)  # noqa: TRY400
         if record is None or record.child is not child or child.exit is None:
@@ -340,11 +358,8 @@ class RouteOwner:
             return
         before = record.state
         self._feed(record, message.event)
-        if (
-            message.child
-            and isinstance(message.event, ps.Started)
-            and message.child.spec.spec_hash != record.spec.spec_hash
-        ):
+        started = message.child if isinstance(message.event, ps.Started) else None
+        if started and started.spec.spec_hash != record.spec.spec_hash:
             self._feed(record, ps.Replace())  # the route was changed while it started
         if isinstance(message.event, ps.Ended) and before.wanted and before.phase is not Phase.ENDING:
             self._reports.process_ended(record, message.child, message.event, before)
@@ -375,6 +390,7 @@ class RouteOwner:
         process_type = record.spec.process_type
         self._services.logs.unfollow(record.spec.name + LOG_SUFFIX)
         self._services.statistics.forget(record.spec.name + STATS_SUFFIX)
+        self._services.spawner.unwritten.forget(record.spec.name + CONFIG_SUFFIX)
         remove_output(self._services.spawner.run_dir, record.spec)
         del self.processes[process_type]
         self.ended.pop(process_type, None)

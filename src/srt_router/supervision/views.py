@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,6 @@ from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 from srt_router.monitoring.connections import Connection
-from srt_router.monitoring.statistics import Sample
 from srt_router.processes.pidfiles import SUFFIX
 from srt_router.redaction import redact
 from srt_router.routes.model import Route
@@ -19,6 +19,8 @@ from srt_router.supervision.process_state import Phase
 from srt_router.supervision.restart import Outcome
 from srt_router.supervision.route_owner import RouteOwner
 from srt_router.supervision.route_state import RouteStatus
+from srt_router.supervision.route_warnings import RouteWarning
+from srt_router.supervision.stream_views import StreamSummary
 
 _CAMEL = ConfigDict(alias_generator=to_camel)
 
@@ -42,6 +44,8 @@ class ProcessView:
     error: str | None
     restarts: int
     crash_looping: bool
+    pending_restart: bool
+    """An earlier version of the server started it, with another command line: its next start changes that."""
     started_at: int | None
     """Milliseconds since the epoch."""
     last_exit: str | None
@@ -78,17 +82,26 @@ class RouteView:
     name: str
     status: RouteStatus
     auto_start: bool
+    tags: list[str]
     reasons: list[str]
     """Why it is not on air, or not wholly, in sentences."""
     started_at: int | None
     source: LegView
+    transcode: LegView | None
+    """None: the stream passes unchanged. Its `endpoint` is the transcode as configured."""
     destinations: list[LegView]
     processes: list[ProcessView]
     ended: list[ProcessView]
     """Processes that are wanted no more, with how they ended."""
+    warnings: list[RouteWarning]
+    """Numbers beyond their thresholds. They change no status."""
+    stream: StreamSummary | None
+    """What is inside the stream that comes in; None while nothing is known of it."""
 
 
-def route_view(owner: RouteOwner) -> RouteView:
+def route_view(
+    owner: RouteOwner, warnings: Sequence[RouteWarning] = (), stream: StreamSummary | None = None
+) -> RouteView:
     """Everything about one route."""
     route = owner.route
     return RouteView(
@@ -96,12 +109,16 @@ def route_view(owner: RouteOwner) -> RouteView:
         name=route.name,
         status=owner.status,
         auto_start=route.auto_start,
+        tags=list(route.tags),
         reasons=reasons(owner),
         started_at=owner.started_ms,
         source=_leg(owner, "source", 0, _endpoints(route)[0]),
+        transcode=_leg(owner, "transcode", 0, _transcode(route)) if route.transcode else None,
         destinations=[_leg(owner, "destination", i, e) for i, e in enumerate(_endpoints(route)[1:])],
         processes=[process_view(record, route.secrets()) for record in owner.processes.values()],
         ended=[process_view(record, route.secrets()) for record in owner.ended.values()],
+        warnings=list(warnings),
+        stream=stream,
     )
 
 
@@ -122,6 +139,7 @@ def process_view(record: ProcessRecord, secrets: frozenset[str]) -> ProcessView:
         error=record.error or connection.error,
         restarts=record.state.restarts.total,
         crash_looping=record.state.restarts.crash_looping(time.monotonic()),
+        pending_restart=record.outdated,
         started_at=record.child.started_ms if record.child else None,
         last_exit=str(last) if last else None,
         last_exit_at=record.last_exit_ms,
@@ -147,23 +165,18 @@ def reasons(owner: RouteOwner) -> list[str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class StatsView:
-    """The newest statistics of one process."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CAMEL
-
-    type: str
-    sample: Sample | None
-    """None while it has reported nothing: unknown, which is not zero."""
-
-
 def _endpoints(route: Route) -> list[dict[str, object]]:
     document = route.to_json(hide_secrets=True)
     source, destinations = document["source"], document["destinations"]
     assert isinstance(source, dict)  # noqa: S101 - the model's own document
     assert isinstance(destinations, list)  # noqa: S101
     return [source, *destinations]
+
+
+def _transcode(route: Route) -> dict[str, object]:
+    document = route.to_json(hide_secrets=True)["transcode"]
+    assert isinstance(document, dict)  # noqa: S101 - the model's own document
+    return document
 
 
 def _leg(owner: RouteOwner, kind: str, index: int, endpoint: dict[str, object]) -> LegView:

@@ -138,10 +138,10 @@ def test_the_statistics_of_an_ffmpeg_are_its_newest_block(tmp_path: Path) -> Non
             opened.write(BLOCK.replace("221", str(number * 25)) + "frame=99")
             opened.write("9\nprog")
         os.utime(file, (number, number))
-        reader.read({file.name}, number)
+        reader.read({file.name}, number * 1000, float(number))
         sample = reader.sample(file.name)
         assert sample is not None
-        assert (sample.at_ms, sample.values["frame"]) == (number, number * 25)
+        assert (sample.at_ms, sample.values["frame"]) == (number * 1000, number * 25)
         with file.open("a") as opened:
             opened.write("ress=\n")
     assert sample is not None

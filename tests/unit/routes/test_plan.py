@@ -15,7 +15,7 @@ from tests.unit.routes.examples import BUS, CONTEXT, ENGINE, Json, caller, liste
 
 BUS_OUT = "udp://239.255.1.2:20001?adapter=127.0.0.1&ttl=0&mcloop=1"
 BUS_IN = "udp://239.255.1.2:20001?adapter=127.0.0.1&rcvbuf=4000000"
-OPTIONS = ("-s:100", "-pf:json", "-ll:note", "-lfa:conn")
+OPTIONS = ("-s:100", "-f", "-pf:json", "-ll:note", "-lfa:conn")
 
 
 def planned(*destinations: Json, source: Json | None = None, test_source: bool = False) -> dict[str, ProcessSpec]:

@@ -62,13 +62,15 @@ async def test_one_version_more_keeps_what_there_is(tmp_path: Path, monkeypatch:
 async def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await (first := Database(tmp_path)).write(names)
     await first.close()
-    monkeypatch.setattr(module, "migrations", lambda: ["", "CREATE TABLE half (a INTEGER); CREATE TABLE half (b);"])
+    now = newest()
+    bad = [*migrations(), "CREATE TABLE half (a INTEGER); CREATE TABLE half (b);"]
+    monkeypatch.setattr(module, "migrations", lambda: bad)
     second = Database(tmp_path)
     with pytest.raises(Unavailable):
         await second.write(names)
     await second.close()
     assert query(tmp_path / "gateway.db", "SELECT name FROM sqlite_schema WHERE name = 'half'") == []
-    assert query(tmp_path / "gateway.db", "PRAGMA user_version") == [(1,)]
+    assert query(tmp_path / "gateway.db", "PRAGMA user_version") == [(now,)]
 
 
 def newer(path: Path) -> None:

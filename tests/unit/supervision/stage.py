@@ -21,6 +21,7 @@ from srt_router.processes.child import Child, Exit
 from srt_router.processes.loop_share import LoopShare
 from srt_router.processes.spawner import Spawner
 from srt_router.processes.spec import ProcessSpec
+from srt_router.processes.unwritten import Unwritten
 from srt_router.routes.engine import Engine
 from srt_router.routes.model import Route
 from srt_router.supervision import checks
@@ -95,7 +96,13 @@ class Troupe:
     short_lived: frozenset[str] = frozenset()
     """Process types that end as soon as they have been started."""
 
-    def spawn(self, spec: ProcessSpec, on_exit: Callable[[Child], None]) -> Child:
+    unwritten: Unwritten = field(default_factory=Unwritten)
+
+    def remove_pid_file(self, child: Child) -> None:
+        self.pid_files.remove_if(child.spec.name, child.pid)
+
+    def spawn(self, spec: ProcessSpec, on_exit: Callable[[Child], None], buses: str = "") -> Child:
+        assert buses.count(",") <= 1
         if self.refusing:
             raise SpawnFailed(f"cannot start {spec.name}")
         assert not any(one.spec.name == spec.name for one in self.alive()), f"{spec.name} runs already"

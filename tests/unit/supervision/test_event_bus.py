@@ -16,12 +16,10 @@ from srt_router.supervision.events import (
     PeerConnected,
     ProcessEnded,
     ProcessStarted,
-    RouteGaveUp,
-    RouteRestarting,
     RouteStarted,
-    RouteUnhealthy,
     StartRefused,
 )
+from srt_router.supervision.health_events import RouteGaveUp, RouteRestarting, RouteUnhealthy
 from srt_router.supervision.restart import Outcome
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "events.md"

@@ -1,0 +1,72 @@
+"""Routes from and to a document in the shape of routes.json: what an import makes of the routes that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import cast
+
+from srt_router.routes.conflicts import Book
+from srt_router.routes.document import VERSION, shape_errors
+from srt_router.routes.errors import FieldError, RouteInvalid
+from srt_router.routes.merging import Json, created, replaced
+from srt_router.routes.model import Route, new_route_id
+
+
+class ImportMode(StrEnum):
+    """What becomes of the routes that the document does not name."""
+
+    MERGE = "merge"
+    """They stay."""
+    REPLACE = "replace"
+    """They are removed."""
+
+
+def exported(routes: Sequence[Route], *, secrets: bool) -> Json:
+    """Return a document with these routes; without secrets it can still be imported where they are known."""
+    return {"version": VERSION, "routes": [route.to_json(hide_secrets=not secrets) for route in routes]}
+
+
+def imported(document: object, current: Sequence[Route], mode: ImportMode) -> tuple[Route, ...]:
+    """Return all routes after an import; a route without an id is a new one.
+
+    Raises RouteInvalid with everything that is wrong, named by its place in the document.
+    """
+    if errors := shape_errors(document):
+        raise RouteInvalid(errors)
+    known = {route.id: route for route in current}
+    found: dict[str, Route] = {}
+    for index, item in enumerate(cast("dict[str, list[object]]", document)["routes"]):
+        try:
+            route = _route(item, known, {*known, *found})
+        except RouteInvalid as error:
+            errors += [one.under("routes", index) for one in error.errors]
+            continue
+        if route.id in found:
+            errors.append(FieldError(("routes", index, "id"), "stands twice in the document"))
+        found[route.id] = route
+    if errors:
+        raise RouteInvalid(errors)
+    after = found if mode is ImportMode.REPLACE else {**known, **found}
+    _refuse_collisions(list(found.values()), [route for route in after.values() if route.id not in found])
+    return tuple(after.values())
+
+
+def _refuse_collisions(new: Sequence[Route], others: Sequence[Route]) -> None:
+    book = Book(others)
+    errors: list[FieldError] = []
+    for index, route in enumerate(new):
+        errors += [one.under("routes", index) for one in book.conflicts(route)]
+        book.add(route)
+    if errors:
+        raise RouteInvalid(errors)
+
+
+def _route(item: object, known: Mapping[str, Route], taken: set[str]) -> Route:
+    if not isinstance(item, Mapping):
+        raise RouteInvalid([FieldError((), "must be an object")])
+    data = dict(item)
+    route_id = data.pop("id", None)
+    if isinstance(route_id, str) and route_id in known:
+        return replaced(data, known[route_id])
+    return created(data, new_route_id(taken) if route_id is None else route_id)

@@ -1,0 +1,171 @@
+"""What outlives the server in RUN_DIR, so that the next one takes streams over as they are.
+
+The process table says what lives, and its tags say for what. What it cannot say is kept in one file: what
+operators asked for, and how each process has fared. It is written whole and renamed, when something in it
+has changed and at most once a second; an operator's order is written before it is acknowledged. RUN_DIR is
+in memory: after a restart of the machine nothing lives, and nothing is carried over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from srt_router.monitoring.connections import Connection
+from srt_router.processes.child import Child
+from srt_router.processes.directories import SafeDirectory
+from srt_router.routes.document import parse, render
+from srt_router.routes.model import Route
+from srt_router.supervision.process_record import ProcessRecord
+
+log = logging.getLogger("RouteManager")
+
+STATE_FILE = "carry-over.state"
+ROUTES_FILE = "routes-on-air.state"
+_VERSION = 1
+_MAX_BYTES = 16 * 1024 * 1024
+
+
+class CarriedProcess(BaseModel):
+    """How one process has fared. Counts only for the very process: its nonce is in its tag."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    nonce: str
+    log_at: int = 0
+    """Its log has been read up to here."""
+    connection: Connection = Connection.UNKNOWN
+    since_ms: int | None = None
+    peer: str | None = None
+    connects: int = 0
+    rejection: str | None = None
+    connected_this_life: bool = False
+    restarts: int = 0
+    attempts: int = 0
+    """Restarts that the health checker has spent."""
+    gave_up: bool = False
+
+
+class Carried(BaseModel):
+    """Everything that is carried over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    version: int = _VERSION
+    wanted: dict[str, bool] = {}
+    """By route: it is to be on air. A route that is not in here starts if its `autoStart` says so."""
+    started_ms: dict[str, int] = {}
+    """By route: when it was put on air."""
+    processes: dict[str, CarriedProcess] = {}
+    """By name: `{route_id}_{process_type}`."""
+
+
+@dataclass(slots=True)
+class CarryOver:
+    """Writes the file while the server lives."""
+
+    run_dir: SafeDirectory
+    gather: Callable[[], Carried]
+    """What is to be kept now."""
+    _written: str | None = None
+    _said: bool = False
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def save(self) -> None:
+        """Write what has changed; returns when it is there. A disk that refuses is said once."""
+        async with self._lock:
+            text = json.dumps(self.gather().model_dump(), separators=(",", ":"))
+            if text == self._written:
+                return
+            if await self._write(STATE_FILE, text):
+                self._written = text
+
+    async def save_routes(self, routes: Iterable[Route]) -> None:
+        """Keep the routes as they are in effect: routes.json may be broken when the next server reads it."""
+        async with self._lock:
+            await self._write(ROUTES_FILE, render(routes))
+
+    async def _write(self, name: str, text: str) -> bool:
+        try:
+            await asyncio.to_thread(_replace, self.run_dir.fd, name, text)
+        except OSError as error:
+            if not self._said:
+                self._said = True
+                log.warning("Cannot keep what the next server needs to take over (%s): %s", name, error.strerror)
+            return False
+        self._said = False
+        return True
+
+
+def read_carried(run_dir: SafeDirectory) -> Carried:
+    """What an earlier server left; nothing where it is missing, cut or garbled."""
+    text = _read(run_dir, STATE_FILE)
+    if text is None:
+        return Carried()
+    try:
+        found = Carried.model_validate_json(text)
+    except ValidationError:
+        log.warning("What the server before kept in RUN_DIR cannot be read: connections are read from the logs anew")
+        return Carried()
+    return found if found.version == _VERSION else Carried()
+
+
+def forget_carried(run_dir: SafeDirectory) -> None:
+    """Nothing of an earlier server counts: its processes have been ended."""
+    for name in (STATE_FILE, ROUTES_FILE):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            os.unlink(name, dir_fd=run_dir.fd)
+
+
+def read_routes_on_air(run_dir: SafeDirectory) -> tuple[Route, ...]:
+    """The routes as they were in effect."""
+    text = _read(run_dir, ROUTES_FILE)
+    return () if text is None else parse(text).routes
+
+
+def carried_process(record: ProcessRecord, child: Child, log_at: int) -> CarriedProcess:
+    """What is kept of a process that lives."""
+    connection = record.connection
+    return CarriedProcess(
+        nonce=child.nonce,
+        log_at=log_at,
+        connection=connection.connection,
+        since_ms=connection.since_ms,
+        peer=connection.peer,
+        connects=connection.connects,
+        rejection=record.rejection,
+        connected_this_life=record.connected_this_life,
+        restarts=record.state.restarts.total,
+        attempts=record.watch.attempts,
+        gave_up=record.watch.given_up,
+    )
+
+
+def _replace(dir_fd: int, name: str, text: str) -> None:
+    temp = f".{name}.tmp"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temp, dir_fd=dir_fd)
+    fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=dir_fd)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.rename(temp, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+
+
+def _read(run_dir: SafeDirectory, name: str) -> str | None:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=run_dir.fd)
+    except OSError:
+        return None
+    try:
+        with os.fdopen(fd, "rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError:
+        return None
+    return content.decode("utf-8", "replace") if len(content) <= _MAX_BYTES else None

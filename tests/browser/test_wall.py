@@ -1,0 +1,118 @@
+"""The wall: live, honest about its age, and smooth."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Serve
+from tests.browser.console import Console
+from tests.harness.server import listener, route, udp
+
+Visit = Callable[..., Console]
+
+
+def test_live_status_and_numbers(serve: Serve, visit: Visit) -> None:
+    server = serve(
+        route(1, listener(4001), udp(5001), name="Paris feed", testSource=True, tags=["news"]),
+        route(2, listener(4002), listener(6002), name="London feed", autoStart=False),
+    )
+    console = visit(server)
+    page = console.page
+    page.goto("/")
+    console.sign_in()
+    paris = console.row("Paris feed")
+    expect(paris).to_contain_text("On air")
+    expect(paris.locator(".c-rate")).to_have_text(re.compile(r"\d Mb/s"))
+    expect(paris.locator(".c-rtt")).to_have_text(re.compile(r"\d ms"))
+    expect(paris).to_contain_text("1 of 1 destination up")
+    expect(console.row("London feed")).to_contain_text("Stopped")
+    server.post("/api/routes/route_2/start")
+    expect(console.row("London feed")).to_contain_text("Waiting")
+
+
+def test_start_and_stop_ask_and_name_the_route(serve: Serve, visit: Visit) -> None:
+    server = serve(route(1, listener(4001), name="Paris feed"))
+    console = visit(server)
+    page = console.page
+    page.goto("/")
+    console.sign_in()
+    page.get_by_role("button", name="Stop Paris feed").click()
+    expect(page.get_by_role("dialog", name="Stop Paris feed?")).to_be_visible()
+    console.confirm("Cancel")
+    assert server.route("route_1")["status"] == "waiting"
+    page.get_by_role("button", name="Stop Paris feed").click()
+    console.confirm("Stop the route")
+    expect(console.row("Paris feed")).to_contain_text("Stopped")
+    page.get_by_role("button", name="Start again").click()
+    expect(console.row("Paris feed")).to_contain_text("Waiting")
+
+
+def test_search_filter_and_keyboard(serve: Serve, visit: Visit) -> None:
+    several = [
+        route(n, listener(4000 + n), autoStart=False, name=f"Feed {n}", tags=["news"] if n % 2 else ["sport"])
+        for n in range(1, 9)
+    ]
+    console = visit(serve(*several))
+    page = console.page
+    page.goto("/")
+    console.sign_in()
+    rows = page.locator(".wall-row[data-route]")
+    expect(rows).to_have_count(8)
+    page.keyboard.press("/")
+    page.keyboard.type("4003")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("Feed 3")
+    page.get_by_label("Search routes").fill("")
+    page.get_by_label("Tag").select_option("sport")
+    expect(rows).to_have_count(4)
+    page.get_by_label("Tag").select_option("")
+    page.get_by_role("button", name="On air").click()
+    expect(page.get_by_text("No route fits.")).to_be_visible()
+    page.get_by_role("button", name="Show all 8 routes").click()
+    page.locator("body").click(position={"x": 5, "y": 5})
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Feed 2")).to_be_visible()
+
+
+def test_a_dead_server_is_told_within_three_seconds_and_forgiven(serve: Serve, visit: Visit) -> None:
+    server = serve(route(1, listener(4001), name="Paris feed"))
+    port = server.api.base_url.port
+    console = visit(server)
+    console.expected.append("ERR_CONNECTION_REFUSED")
+    page = console.page
+    page.goto("/")
+    console.sign_in()
+    assert server.process is not None
+    os.kill(server.process.pid, signal.SIGSTOP)  # silence without a closed connection is the harder case
+    expect(page.get_by_role("alert").filter(has_text="Connection lost")).to_be_visible(timeout=3500)
+    expect(page.get_by_role("alert")).to_contain_text("old")
+    os.kill(server.process.pid, signal.SIGCONT)
+    expect(page.locator(".link-sign")).to_have_text("Live")
+    expect(page.get_by_text("Connection lost")).to_have_count(0)
+    server.kill()
+    expect(page.get_by_text("Connection lost")).to_be_visible(timeout=3000)
+    server.start(environment={"SRT_ROUTER_PORT": str(port)})
+    expect(page.locator(".link-sign")).to_have_text("Live", timeout=20_000)
+    expect(console.row("Paris feed")).to_be_visible()
+
+
+def test_five_hundred_routes_draw_few_rows(serve: Serve, visit: Visit) -> None:
+    many = [route(n, listener(10_000 + n), udp(30_000 + n), autoStart=False, name=f"Feed {n:03}") for n in range(500)]
+    console = visit(serve(*many))
+    page = console.page
+    page.goto("/")
+    console.sign_in()
+    expect(page.get_by_text("All 500")).to_be_visible()
+    rows = page.locator(".wall-row[data-route]")
+    expect(rows.first).to_be_visible()
+    assert rows.count() < 60
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    expect(page.get_by_role("link", name="Feed 499")).to_be_visible()
+    assert rows.count() < 60

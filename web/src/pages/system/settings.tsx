@@ -1,0 +1,38 @@
+/** The settings that count. They are set on the machine, and shown here. */
+import type { Items, Setting } from "../../api/types";
+import { Card, Notice } from "../../parts/basics";
+import { useQuery } from "../../parts/use_query";
+
+export function SettingsPart() {
+  const { data, error } = useQuery<Items<Setting>>("/api/settings");
+  return (
+    <Card title="Settings">
+      <p className="dim">
+        They come from the settings file and from the environment (SRT_ROUTER_…), and count from the start of the server.
+      </p>
+      {error && <Notice kind="bad">{error}</Notice>}
+      <div className="scroll-x" tabIndex={0} role="region" aria-label="Settings">
+        <table className="table table-tight">
+          <thead>
+            <tr>
+              <th>Setting</th>
+              <th>Value</th>
+            </tr>
+          </thead>
+          <tbody>
+            {(data?.items ?? []).map((setting) => (
+              <tr key={setting.key}>
+                <th scope="row" className="mono">
+                  {setting.key}
+                </th>
+                <td className="mono">
+                  {setting.secret ? <span className="dim">secret</span> : setting.value === null ? <span className="dim">not set</span> : String(setting.value)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Card>
+  );
+}
