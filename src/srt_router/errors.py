@@ -51,7 +51,7 @@ class PreconditionFailed(SrtRouterError):  # noqa: N818 - said as it is
     code = "preconditionFailed"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} was changed since you read it: read it again, and apply your change to what it is now")
+        super().__init__(f"{what} was changed since you read it: read it again, and change what it is now")
 
 
 class StartRefused(SrtRouterError):  # noqa: N818 - said as it is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -98,3 +99,68 @@ def test_what_is_served_is_packed_and_kept(serve: Serve) -> None:
     assert server.api.get(script, headers={"accept-encoding": "identity"}).text == asset.text
     assert server.api.get("/assets/..%2Findex.html").status_code == 404
     assert server.api.get("/routes/anything/at/all").text == page.text
+
+
+def test_events_are_filtered_by_every_group(serve: Serve, visit: Visit) -> None:
+    server = serve(route(1, listener(4001), name="Paris feed"))
+    server.until_all_up("route_1")
+    console = visit(server)
+    page = console.page
+    page.goto("/events?route=route_1")
+    console.sign_in()
+    events = page.locator(".event")
+    expect(events.filter(has_text="processStarted")).to_have_count(1)
+    kinds = page.get_by_role("group", name="Kinds")
+    for group in kinds.get_by_role("button").all_inner_texts():
+        kinds.get_by_role("button", name=group).click()
+        expect(kinds.get_by_role("button", name=group)).to_have_attribute("aria-pressed", "true")
+    kinds.get_by_role("button", name="Processes").click()
+    expect(events).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    assert "processStarted" in download.value.path().read_text()
+    server.post("/api/routes/route_1/stop")
+    kinds.get_by_role("button", name="Routes").click()
+    expect(events.filter(has_text="routeStopped")).to_have_count(1)  # it comes while one looks
+    expect(page.get_by_text("is not a kind")).to_have_count(0)
+
+
+def test_users_tokens_and_backups(serve: Serve, visit: Visit) -> None:
+    console = visit(serve(route(1, listener(4001), autoStart=False, name="Paris feed")))
+    page = console.page
+    page.goto("/system/users")
+    console.sign_in()
+    page.get_by_role("button", name="Add a user").click()
+    page.get_by_label("Name").fill("carla")
+    page.get_by_label("Role").last.select_option("operator")
+    page.get_by_label("First password").fill("battery-staple-77")
+    page.get_by_role("dialog").get_by_role("button", name="Add the user").click()
+    expect(page.get_by_role("rowheader", name="carla")).to_be_visible()
+    page.get_by_role("link", name="API tokens").click()
+    page.get_by_role("button", name="Make a token").click()
+    page.get_by_label("Name").fill("grafana")
+    page.get_by_role("dialog").get_by_role("button", name="Make the token").click()
+    expect(page.get_by_text("It is shown this once")).to_be_visible()
+    page.get_by_role("link", name="Backups").click()
+    page.get_by_role("button", name="Make a backup now").click()
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_text("It is good: 1 route")).to_be_visible()
+
+
+def test_an_import_shows_first_what_differs(serve: Serve, visit: Visit) -> None:
+    server = serve(route(1, listener(4001), autoStart=False, name="Paris feed"))
+    console = visit(server)
+    page = console.page
+    page.goto("/routes/transfer")
+    console.sign_in()
+    document = server.api.get("/api/routes/export").json()
+    document["routes"][0]["name"] = "Paris, renamed"
+    document["routes"].append({"name": "Vienna", "source": listener(4005), "destinations": []})
+    page.get_by_label("Or paste it").fill(json.dumps(document))
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.get_by_text("+ Vienna")).to_be_visible()
+    expect(page.locator("ins")).to_have_text('"Paris, renamed"')
+    assert server.route("route_1")["name"] == "Paris feed"
+    page.get_by_role("button", name="Import: 1 new, 1 changed, 0 removed").click()
+    expect(console.row("Paris, renamed")).to_be_visible()
+    expect(console.row("Vienna")).to_be_visible()

@@ -168,7 +168,8 @@ def test_h264_comes_in_and_hevc_goes_out(stream: Path, tmp_path: Path) -> None:
             assert check(client.file).continuity_total == 0
 
 
-def test_a_transcode_that_hangs_is_restarted_alone(stream: Path, tmp_path: Path) -> None:
+def test_a_transcode_that_hangs_is_restarted_alone(tmp_path: Path) -> None:
+    stream = make(HD_6_MBPS, 24)  # it must go on after the restart, also where ffmpeg starts slowly
     routes = [route(1, listener(4000), listener(4001), **transcode(SMALL, "copy"))]
     with Server(tmp_path / "server", routes, HEALTH_FPS_S="4") as server:
         server.until_status("route_1", "waiting")
@@ -184,6 +185,10 @@ def test_a_transcode_that_hangs_is_restarted_alone(stream: Path, tmp_path: Path)
                 assert "[HealthChecker] Restarting route route_1 (attempt 1)" in log
                 got = client.file.stat().st_size
                 client.wait_bytes(got + 100_000)
+                (recovered,) = until(
+                    lambda: server.api.get("/api/events", params={"kind": "routeRecovered"}).json()["items"]
+                )
+                assert recovered["data"] == {"routeId": "route_1", "processType": "ffmpeg"}
             after = server.processes("route_1")
             assert all(after[name]["pid"] == before[name]["pid"] for name in ("srt", "srtOut:4001"))
 

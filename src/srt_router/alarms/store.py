@@ -69,7 +69,7 @@ class AlarmStore:
                 return await self.read()
             except Unavailable as error:
                 if isinstance(error, Refused) or time.monotonic() >= deadline:
-                    log.error("Alarms go on with the rules of a new installation, in memory: %s", error)  # noqa: TRY400
+                    log.error("Alarms go on in memory, with the rules of a new installation")  # noqa: TRY400 - why was said
                     return Kept(rules=default_rules())
             await asyncio.sleep(_AGAIN_S)
 

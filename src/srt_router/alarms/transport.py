@@ -14,7 +14,6 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import aiosmtplib
-import httpx
 
 from srt_router import __version__
 from srt_router.alarms.errors import DeliveryFailed
@@ -85,7 +84,8 @@ class RealTransport:
         return receiver.where
 
     async def _context(self) -> ssl.SSLContext:
-        """The certificates that this machine trusts, read once, in a thread."""
+        """The certificates that this machine trusts, read once, in a thread, and httpx loaded with them: most
+        servers never send anything, and all should start fast."""
         if self._tls is None:
             self._tls = await asyncio.to_thread(_trusted)
         return self._tls
@@ -96,9 +96,12 @@ class RealTransport:
         if receiver.secret is not None:
             headers[SIGNATURE] = signature(receiver.secret.get_secret_value(), content)
         await self._names.ask(urlsplit(receiver.url).hostname or "")
+        context = await self._context()
+        import httpx  # it is there by now
+
         try:
             async with (  # a new connection each time: alarms are rare, and one that is kept goes stale
-                httpx.AsyncClient(verify=await self._context(), timeout=TIMEOUT_S) as client,  # follows no redirects
+                httpx.AsyncClient(verify=context, timeout=TIMEOUT_S) as client,  # follows no redirects
                 client.stream("POST", receiver.url, content=content, headers=headers) as answer,
             ):
                 status = answer.status_code  # what else it says may be endless
@@ -145,6 +148,8 @@ class RealTransport:
 
 def _trusted() -> ssl.SSLContext:
     """What this machine trusts. Makes a client, too: the first one loads modules for a tenth of a second."""
+    import httpx
+
     context = ssl.create_default_context()
     httpx.AsyncClient(verify=context)
     return context

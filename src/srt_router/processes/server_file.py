@@ -30,7 +30,7 @@ class ServerFile:
 
 
 def write_server_file(run_dir: SafeDirectory, url: str, token: str | None = None) -> None:
-    """Say where this server is reached, and how commands sign in. Where that cannot be written, the server runs all the same."""
+    """Say where this server is reached, and how commands sign in; where that cannot be written, it runs without."""
     try:
         _write(run_dir, json.dumps({"pid": os.getpid(), "url": url, "token": token}) + "\n")
     except OSError as error:

@@ -42,6 +42,8 @@ class _Series:
 
     number: int
     """Spreads the work of closing slots over the seconds."""
+    first_t: int
+    """A slot that had begun before is another server's as well: ours is kept beside it, from this second on."""
     ring: Ring = field(default_factory=Ring)
     closed: dict[int, int] = field(default_factory=dict)
     """By resolution: where the first slot begins that is not closed yet."""
@@ -54,14 +56,22 @@ class _Series:
         start = min(start, end)  # the clock was set back
         self.closed[resolution] = end
         start = max(start, end - SECONDS // resolution * resolution)
-        slots = ((t, self.ring.slot(t, resolution)) for t in range(start, end, resolution))
-        return [(t, values) for t, values in slots if values is not None]
+        return self.slots(range(start, end, resolution))
 
-    def open_slot(self, resolution: int) -> tuple[int, list[float | None]] | None:
-        """What there is of the slot that goes on."""
-        t = self.last_t // resolution * resolution
-        values = self.ring.slot(t, resolution)
-        return None if values is None else (t, values)
+    def slots(self, starts: range) -> list[tuple[int, list[float | None]]]:
+        """The slots that begin there, without gaps."""
+        found = ((t, self.ring.slot(t, starts.step)) for t in starts)
+        return [
+            (self.first_t if t < self.first_t < t + starts.step else t, values)
+            for t, values in found
+            if values is not None
+        ]
+
+    def not_closed(self, resolution: int) -> list[tuple[int, list[float | None]]]:
+        """The slots that have not been closed yet, the one that goes on included."""
+        end = self.last_t // resolution * resolution + resolution
+        start = max(self.closed[resolution], end - SECONDS // resolution * resolution)
+        return self.slots(range(start, end, resolution))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,7 @@ class StatisticsStore:
         series = self._series.get((route, leg))
         if series is None:
             self._numbers += 1
-            series = self._series[route, leg] = _Series(self._numbers)
+            series = self._series[route, leg] = _Series(self._numbers, t)
             series.closed = {resolution: t // resolution * resolution for resolution in KEPT_S}
         series.ring.put(t, values)
         series.last_t = t
@@ -118,7 +128,7 @@ class StatisticsStore:
             slots = self._seconds(key, span)
         else:
             slots = await self._slots(key, (first, span[1]), min(resolution, 60))
-        if resolution > 60:
+        if any(t % resolution for t in slots):  # of longer slots, or of one with a restart of the server in it
             slots = await asyncio.to_thread(_longer, slots, resolution)
         times = range(first, span[1], resolution)
         at = [NAMES.index(name) for name in metrics]
@@ -140,14 +150,8 @@ class StatisticsStore:
         slots |= {row.t: row.values for row in self._pending[resolution] if (row.route, row.leg) == key}
         series = self._series.get(key)
         if series is not None:
-            slots |= dict(self._not_closed(series, resolution))
+            slots |= dict(series.not_closed(resolution))
         return slots
-
-    def _not_closed(self, series: _Series, resolution: int) -> list[tuple[int, list[float | None]]]:
-        end = series.last_t // resolution * resolution + resolution
-        starts = range(max(series.closed[resolution], end - SECONDS), end, resolution)
-        slots = ((t, series.ring.slot(t, resolution)) for t in starts)
-        return [(t, values) for t, values in slots if values is not None]
 
     # Writing
 
@@ -187,9 +191,9 @@ class StatisticsStore:
         """Write the slots that have ended and those that go on: the server stops."""
         for key, series in self._series.items():
             for resolution in KEPT_S:
-                self._close(key, series, series.last_t, resolution)
-                if slot := series.open_slot(resolution):
-                    self._pending[resolution].append(Row(*key, *slot))
+                rows = series.not_closed(resolution)
+                series.closed[resolution] = series.last_t // resolution * resolution + resolution
+                self._pending[resolution].extend(Row(*key, t, values) for t, values in rows)
         await self.flush()
 
     async def prune(self, now_t: int) -> None:

@@ -67,3 +67,14 @@ def test_a_new_life_waits() -> None:
 def test_nothing_that_a_log_may_say_breaks_it(lines: list[str]) -> None:
     state = after(*lines)
     assert state.connects <= len(lines)
+
+
+def test_who_calls_a_listener_says_its_latency_and_version() -> None:
+    handshake = "03:28:10.842095/SRT:RcvQ:w1.N:SRT.cn: HSREQ/rcv: cmd=1(HSREQ) len=12 vers=0x10501 opts=0xbf delay=300"
+    state = read_line(ConnectionState(), handshake, 1)
+    state = read_line(state, "Accepted SRT target connection", 2)
+    assert (state.peer_latency_ms, state.peer_version) == (300, "1.5.1")
+    late = read_line(state, handshake.replace("delay=300", "delay=900"), 3)
+    assert late.peer_latency_ms == 300  # somebody else who tries to connect
+    state = read_line(state, "SRT target disconnected", 4)
+    assert (state.peer_latency_ms, state.peer_version) == (None, None)

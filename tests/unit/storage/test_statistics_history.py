@@ -99,6 +99,21 @@ async def test_a_restart_keeps_the_slots(store: StatisticsStore, tmp_path: Path)
     await again.database.close()
 
 
+async def test_a_restart_within_a_slot_loses_nothing(store: StatisticsStore, tmp_path: Path) -> None:
+    fill(store, range(37))
+    await store.close()
+    again = StatisticsStore(Database(tmp_path))
+    fill(again, range(44, 75))
+    for written in (False, True):
+        if written:
+            await again.close()
+        tens = await again.find(KEY, ["packets", "bitrate"], (START, START + 80), 10)
+        assert tens.values["packets"] == [100.0, 100.0, 100.0, 70.0, 60.0, 100.0, 100.0, 50.0]
+        minutes = await again.find(KEY, ["packets"], (START, START + 120), 60)
+        assert minutes.values["packets"] == [370.0 + 160.0, 150.0]
+    await again.database.close()
+
+
 async def test_a_clock_that_is_set_back_replaces(store: StatisticsStore) -> None:
     fill(store, range(100))
     await store.flush()

@@ -1,5 +1,5 @@
 /** Follows `/api/live`: connects, listens, notices silence, and connects again with growing pauses. */
-import { get } from "../api/client";
+import { ApiError, get } from "../api/client";
 import type { Alarm, Happening, Items, LegNumbers, Route } from "../api/types";
 import { takeAlarms } from "./alarms";
 import { forgetPrefilled } from "./prefill";
@@ -95,8 +95,9 @@ function lose(): void {
 async function again(): Promise<void> {
   try {
     await get("/api/auth/me"); // a WebSocket does not say why it was refused: a 401 leads to the sign-in
-  } catch {
-    // No answer: the WebSocket will not have one either.
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return;
+    // No answer: the WebSocket will most likely have none either, and says when it has.
   }
   if (wanted) connect();
 }

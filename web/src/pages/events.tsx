@@ -16,12 +16,31 @@ interface Page {
 /** Kinds that belong together. */
 const GROUPS: Record<string, string[]> = {
   "Operators (audit)": ["operatorAction", "signInRefused"],
-  Routes: ["routeAdded", "routeEdited", "routeRemoved", "routeStarted", "routeStopped", "routeStatus", "startRefused"],
-  Health: ["routeUnhealthy", "routeRestarting", "routeGaveUp", "crashLooping", "warningRaised", "warningCleared"],
+  Routes: [
+    "routeAdded",
+    "routeEdited",
+    "routeRemoved",
+    "routeStarted",
+    "routeTakenOver",
+    "routeStopped",
+    "routeStatus",
+    "startRefused",
+  ],
+  Health: ["routeUnhealthy", "routeRestarting", "routeGaveUp", "routeRecovered", "crashLooping", "warningRaised", "warningCleared"],
+  Streams: ["streamErrorsBegan", "streamErrorsEnded"],
   Processes: ["processStarted", "processEnded", "processNotStarted"],
   Peers: ["peerConnected", "peerDisconnected", "peerRejected"],
   Alarms: ["alarmRaised", "alarmCleared", "alarmDeliveryFailed"],
-  Server: ["serverStarted", "serverStopping", "orphansCleanedUp", "routesFileTakenOver", "routesFileRefused"],
+  Server: [
+    "serverStarted",
+    "serverStopping",
+    "orphansCleanedUp",
+    "routesFileTakenOver",
+    "routesFileRefused",
+    "backupCreated",
+    "backupFailed",
+    "backupRestored",
+  ],
 };
 
 export function EventsPage() {

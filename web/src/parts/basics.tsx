@@ -1,6 +1,6 @@
 /** The small parts that every page is made of. */
 import { useId, useState, type ButtonHTMLAttributes, type ReactNode } from "react";
-import type { Connection, Phase, RouteProcess, Severity, Status } from "../api/types";
+import type { Connection, Leg, Phase, Route, RouteProcess, Severity, Status } from "../api/types";
 import { moment, zone } from "../words";
 import { Icon, StatusIcon, type IconName } from "./icons";
 
@@ -39,6 +39,15 @@ export function standing(connection: Connection, state: Phase, process?: RoutePr
   if (connection === "connected") return ["up", "link", "Connected"];
   if (connection === "waiting") return ["wait", "unlink", "Waiting"];
   return ["up", "arrow", "Sending"];
+}
+
+/** How a destination stands in its route. UDP has no peer, so it sends whenever there is something to send. */
+export function destinationStanding(route: Route, leg: Leg): Standing {
+  if (leg.endpoint.enabled === false) return ["off", "stop", "Disabled"];
+  const process = route.processes.find((one) => one.type === leg.process);
+  const found = standing(leg.connection, leg.state, process);
+  const idle = found[2] === "Sending" && route.source.connection !== "connected";
+  return idle ? ["wait", "unlink", "Nothing to send"] : found;
 }
 
 /** Its last life ended as a call without an answer does. */

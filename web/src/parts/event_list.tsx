@@ -6,7 +6,7 @@ import { Link } from "../router";
 import { Time } from "./basics";
 import { Icon, type IconName } from "./icons";
 
-const BAD = new Set(["routeGaveUp", "crashLooping", "routeUnhealthy", "routesFileRefused", "alarmDeliveryFailed"]);
+const BAD = new Set(["routeGaveUp", "crashLooping", "routeUnhealthy", "routesFileRefused", "alarmDeliveryFailed", "backupFailed"]);
 const NOTE = new Set([
   "startRefused",
   "processEnded",
@@ -17,6 +17,7 @@ const NOTE = new Set([
   "signInRefused",
   "alarmRaised",
   "warningRaised",
+  "streamErrorsBegan",
 ]);
 
 function signOf(event: Happening): [IconName, string] {

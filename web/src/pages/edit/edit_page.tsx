@@ -158,10 +158,10 @@ function Editor({ id, loaded }: { id: string | null; loaded: Loaded }) {
   );
 }
 
-/** What is sent: without the id, which is in the path, and without masked passphrases. */
+/** What is sent: without the id, which is in the path, without masked passphrases and tags that are yet to be typed. */
 function toBody(draft: RouteConfig): Omit<RouteConfig, "id"> {
-  const { id: _, ...rest } = sendable(draft);
-  return rest;
+  const { id: _, tags, ...rest } = sendable(draft);
+  return tags ? { ...rest, tags: tags.map((tag) => tag.trim()).filter(Boolean) } : rest;
 }
 
 function undoOf(path: string, before: RouteConfig, complain: (error: unknown) => void) {

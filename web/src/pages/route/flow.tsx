@@ -3,7 +3,7 @@ import { useState, type ReactNode } from "react";
 import type { Endpoint, Leg, LegNumbers, Route, Transcode } from "../../api/types";
 import { useNow } from "../../live/hooks";
 import { store } from "../../live/store";
-import { Button, ConnectionSign, standing, type Standing } from "../../parts/basics";
+import { Button, ConnectionSign, destinationStanding, standing, type Standing } from "../../parts/basics";
 import { Menu } from "../../parts/overlays";
 import { AddressDialog } from "../../parts/address_dialog";
 import { useMay } from "../../session";
@@ -68,10 +68,12 @@ interface EndProps {
 
 /** How an end stands; a UDP end that gets nothing out says so, though nobody can know who listens. */
 function standingOf(route: Route, leg: Leg, numbers: LegNumbers | undefined): Standing {
-  if (leg.endpoint.enabled === false) return ["off", "stop", "Disabled"];
-  const process = route.processes.find((one) => one.type === leg.process);
-  const found = standing(leg.connection, leg.state, process);
-  const mute = leg.endpoint.type === "udp" && leg !== route.source && numbers?.bitrate === 0 && (numbers.dropped ?? 0) > 0;
+  if (leg === route.source) {
+    const process = route.processes.find((one) => one.type === leg.process);
+    return standing(leg.connection, leg.state, process);
+  }
+  const found = destinationStanding(route, leg);
+  const mute = leg.endpoint.type === "udp" && numbers?.bitrate === 0 && (numbers.dropped ?? 0) > 0;
   return mute && found[0] === "up" ? ["down", "close", "Not sending"] : found;
 }
 

@@ -1,5 +1,6 @@
 /** Which routes the wall shows, and in which order. Pure. */
 import type { LegNumbers, Route, Status } from "../../api/types";
+import { destinationStanding } from "../../parts/basics";
 import { legNumbers, worst } from "../../words";
 
 export type SortKey = "name" | "trouble" | "bitrate" | "loss" | "rtt" | "uptime" | "restarts";
@@ -107,8 +108,9 @@ export function destinationsOf(route: Route): { wanted: number; there: number; d
   for (const leg of route.destinations) {
     if (leg.endpoint.enabled === false) continue;
     wanted += 1;
-    if (leg.state === "running" && (leg.connection === "connected" || leg.connection === "unknown")) there += 1;
-    else if (leg.state === "restarting") down += 1;
+    const [kind] = destinationStanding(route, leg);
+    if (kind === "up") there += 1;
+    else if (kind === "down") down += 1;
   }
   return { wanted, there, down };
 }

@@ -4,7 +4,7 @@ import type { Route } from "../../api/types";
 import { useNow, useNumbers, useRoute } from "../../live/hooks";
 import { prefill } from "../../live/prefill";
 import { store } from "../../live/store";
-import { Button, StatusBadge, standing } from "../../parts/basics";
+import { Button, StatusBadge, destinationStanding, standing } from "../../parts/basics";
 import { Icon } from "../../parts/icons";
 import { Sparkline } from "../../parts/sparkline";
 import { useRouteActions } from "../../parts/use_actions";
@@ -13,7 +13,6 @@ import { useMay } from "../../session";
 import { UNKNOWN, bitrate, duration, endpoint, legNumbers, ms, percent, plural, worst } from "../../words";
 import { destinationsOf, isTrouble, restarts } from "./choice";
 import { useAlarmCount } from "../../live/alarms";
-import { Thumbnail } from "../../parts/thumbnail";
 
 const SPARK_S = 120;
 const LOSS_BAD = 1;
@@ -44,8 +43,7 @@ function DestinationMarks({ route }: { route: Route }) {
     <span className="marks" title={words}>
       <span aria-hidden="true" className="marks-row">
         {route.destinations.slice(0, 6).map((leg, index) => {
-          const process = route.processes.find((one) => one.type === leg.process);
-          const [kind] = standing(leg.connection, leg.state, process);
+          const [kind] = destinationStanding(route, leg);
           return <i key={index} className={`mark mark-${kind}`} />;
         })}
       </span>
@@ -201,7 +199,6 @@ export const WallTile = memo(function WallTile({ id, selected }: Props) {
         <StatusBadge status={route.status} />
       </header>
       <div className="tile-middle">
-        <Thumbnail route={route} />
         <div className="tile-spark">
           <span className="tile-rate num">{bitrate(source?.bitrate)}</span>
           <Spark id={id} onAir={route.startedAt !== null} />
