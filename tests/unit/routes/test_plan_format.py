@@ -43,6 +43,6 @@ def test_the_format_of_command_lines_is_numbered() -> None:
     ]
     made = hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:16]
     assert (spec.FORMAT, made) == KNOWN, (
-        "Plans make other command lines of the same routes: raise FORMAT in processes/spec.py, so that processes of the "
-        "version before stay on air at an upgrade, and put the new number and hash here"
+        "Plans make other command lines of the same routes: raise FORMAT in processes/spec.py, so that processes of "
+        "the version before stay on air at an upgrade, and put the new number and hash here"
     )
