@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--routes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     parser.add_argument("--first", type=int, default=0, help="number of the first round")
+    parser.add_argument("--adopt", action="store_true", help="with ON_START=adopt")
     wanted = parser.parse_args()
     if not is_isolated():
         sys.exit("this kills processes: run it through tests/harness/isolate.py")
@@ -37,7 +38,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     seconds, did = [], Counter[str]()
     with crowd(folder / "crowd") as people:
-        engine = FaultEngine(folder / "s", people, wanted.routes, wanted.seed)
+        engine = FaultEngine(folder / "s", people, wanted.routes, wanted.seed, adopt=wanted.adopt)
         try:
             for number in range(wanted.first, wanted.first + wanted.rounds):
                 done = engine.round(number)

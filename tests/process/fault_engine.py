@@ -56,8 +56,9 @@ class Round:
 class FaultEngine:
     """One box under fire."""
 
-    def __init__(self, folder: Path, people: Crowd, routes: int, seed: int) -> None:
+    def __init__(self, folder: Path, people: Crowd, routes: int, seed: int, *, adopt: bool = False) -> None:
         self.seed = seed
+        self._adopt = adopt
         self.server_kills = 0
         self.log = folder / "server.log"
         self._people = people
@@ -134,6 +135,7 @@ class FaultEngine:
 
     def _start(self, environment: dict[str, str] | None = None) -> None:
         settings = {"DATA_DIR": self._data, "PID_DIR": self._pids, "RUN_DIR": self._folder / "run", "PORT": "0"}
+        settings["ON_START"] = "adopt" if self._adopt else "clean"
         own = {f"SRT_ROUTER_{key}": str(value) for key, value in settings.items()}
         self._said_before = self.log.stat().st_size
         self._server = self._warm.start({**own, **(environment or {})}, self.log)

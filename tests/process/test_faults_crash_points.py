@@ -26,6 +26,8 @@ WITH_DEAF_ORPHAN = {"after_sigkill"}
 """Only where something ignores SIGTERM. (3 s longer, so not everywhere.)"""
 WITH_DEATHS = {"after_exit_seen"}
 """Only when a child of the server ends."""
+OF_AN_ADOPTION = {"after_survivors", "after_adoption"}
+"""Only with ON_START=adopt."""
 OF_A_RESTORE = {name for name in NAMES if name.startswith("restore_")}
 """No start comes there: test_backup.py does."""
 TIMES = {"after_spawn": (1, 3), "after_pid_file_temp": (1, 4), "after_scan": (1, 2, 3), "before_spawn": (2,)}
@@ -51,7 +53,7 @@ def test_a_crash_there_is_set_right(tmp_path: Path, people: Crowd, at: str) -> N
     name = at.partition(":")[0]
     people.stranger("sleep", "86400")
     people.recorder()
-    server = Server(tmp_path / "s", ROUTES)
+    server = Server(tmp_path / "s", ROUTES, ON_START="adopt" if name in OF_AN_ADOPTION else "clean")
     if name not in FIRST_START:
         server.start()
         until(lambda: set(server.pid_files()) == DEMANDED)

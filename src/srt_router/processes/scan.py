@@ -72,9 +72,12 @@ class Scanner:
         return self._any(pid, program, block)
 
     def started(self, pid: int) -> tuple[int, int] | None:
-        """When a process was started, in milliseconds since the epoch, and by whom; None when it has ended."""
+        """When a process was started, in milliseconds since the epoch, and by whom; None if it does not run.
+
+        One that somebody has stopped (SIGSTOP) lives, but carries nothing.
+        """
         stat = proc.stat(pid)
-        if stat is None or stat.dead:
+        if stat is None or stat.dead or stat.state in "Tt":
             return None
         return self._boot_ms + stat.start_ticks * 1000 // proc.CLOCK_TICKS, stat.ppid
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,9 @@ from srt_router.supervision.services import Services
 
 log = logging.getLogger("RouteManager")
 
+_SPEC = re.compile(r"[0-9]{1,6}-[0-9a-f]{16}")
+"""SRT_ROUTER_SPEC: the format, and the hash."""
+
 
 @dataclass(slots=True)
 class Adoption:
@@ -48,6 +52,8 @@ async def adoptions(
     """By route, what is taken over. Whoever is in none of them is no process that a route demands."""
     by_route: dict[str, list[Survivor]] = {}
     for one in found:
+        if not _SPEC.fullmatch(one.tag.spec) or read_buses(one.tag.buses) is None:
+            continue  # it carries our tag, but no server of ours has planned it
         by_route.setdefault(one.tag.route, []).append(one)
     chosen = {}
     for route in routes:
