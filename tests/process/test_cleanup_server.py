@@ -218,7 +218,7 @@ def test_a_pid_dir_of_somebody_else(tmp_path: Path) -> None:
     server = Server(tmp_path / "s", two_routes())
     server.pid_dir.mkdir()
     os.chown(server.pid_dir, 65534, 65534)
-    refused(server, "belongs to user 65534", "remove it, or set PID_DIR")
+    refused(server, "belongs to user 65534", "run this as that user (sudo -u '#65534' …), or set PID_DIR")
 
 
 def test_a_caller_route_is_cleaned_up_too(tmp_path: Path) -> None:

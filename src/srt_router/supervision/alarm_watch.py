@@ -146,6 +146,9 @@ class AlarmWatch:
         while True:
             try:
                 self._orphans = tuple(_in_words(one) for one in await housekeeping.orphans() if _is_orphan(one))
+            except OSError as error:
+                log.warning("Orphans cannot be looked for: %s", error.strerror)
+                self._orphans = None
             except Exception:  # noqa: BLE001 - a process table that cannot be read is unknown, and nothing more
                 log.exception("Orphans cannot be looked for")
                 self._orphans = None
