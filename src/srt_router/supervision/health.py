@@ -16,6 +16,8 @@ from enum import StrEnum
 
 RESTORED_BY_S = 30.0
 """Seconds of data that restore the budget of attempts."""
+_EARLY_S = 0.25
+"""A look that comes a moment early is the one that was meant: the next is a second away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Watch:
     quiet_since: float | None = None
     """Since when it has moved nothing though it should (monotonic seconds)."""
     moving_since: float | None = None
+    moved_at: float | None = None
+    """When it was last seen to have moved something."""
     attempts: int = 0
     """Restarts spent."""
     given_up_at: float | None = None
@@ -81,6 +85,7 @@ def look_at(watch: Watch, seen: Look, now: float, patience_s: float, limits: Lim
     """The watch after one more look, and what to do."""
     if seen.moved:
         return _moving(watch, now)
+    quiet_since = now if watch.moving_since is None or watch.moved_at is None else watch.moved_at
     watch = replace(watch, moving_since=None)
     if watch.given_up_at is not None:
         if limits.retry_after_s and now - watch.given_up_at >= limits.retry_after_s and seen.expected:
@@ -89,8 +94,8 @@ def look_at(watch: Watch, seen: Look, now: float, patience_s: float, limits: Lim
     if not seen.expected:
         return replace(watch, quiet_since=None), Verdict.NONE
     if watch.quiet_since is None:
-        return replace(watch, quiet_since=now), Verdict.NONE
-    if now - watch.quiet_since < patience_s:
+        return replace(watch, quiet_since=quiet_since), Verdict.NONE
+    if now - watch.quiet_since < patience_s - _EARLY_S:
         return watch, Verdict.NONE
     if watch.attempts >= limits.attempts:
         return replace(watch, quiet_since=None, given_up_at=now, stalled=True), Verdict.GIVE_UP
@@ -99,8 +104,8 @@ def look_at(watch: Watch, seen: Look, now: float, patience_s: float, limits: Lim
 
 def _moving(watch: Watch, now: float) -> tuple[Watch, Verdict]:
     if watch.given_up:
-        return Watch(moving_since=now), Verdict.RECOVERED
+        return Watch(moving_since=now, moved_at=now), Verdict.RECOVERED
     since = now if watch.moving_since is None else watch.moving_since
     attempts = 0 if now - since >= RESTORED_BY_S else watch.attempts
     verdict = Verdict.RECOVERED if watch.stalled else Verdict.NONE
-    return Watch(moving_since=since, attempts=attempts), verdict
+    return Watch(moving_since=since, moved_at=now, attempts=attempts), verdict

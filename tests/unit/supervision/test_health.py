@@ -66,7 +66,16 @@ def test_a_start_does_not_restore_the_budget_and_half_a_minute_of_data_does() ->
 
 
 def test_a_gap_shorter_than_the_patience_is_nothing() -> None:
-    assert run(([QUIET] * 30 + [MOVES]) * 20)[1] == []
+    assert run(([QUIET] * 29 + [MOVES]) * 20)[1] == []
+
+
+def test_silence_counts_from_the_last_data() -> None:
+    """What moved in one look moved up to a second before it: the verdict comes 30 to 31 s after the last data."""
+    assert run([MOVES] * 5 + [QUIET] * 31)[1] == [(34, Verdict.RESTART)]
+    assert run([WAITS] * 5 + [QUIET] * 31)[1] == [(35, Verdict.RESTART)]
+    early = [look_at(Watch(moved_at=0.0, moving_since=0.0), QUIET, 1.0, 30, LIMITS)[0]]
+    assert look_at(early[0], QUIET, 29.9, 30, LIMITS)[1] is Verdict.RESTART
+    assert look_at(early[0], QUIET, 29.0, 30, LIMITS)[1] is Verdict.NONE
 
 
 @given(st.lists(st.sampled_from([MOVES, QUIET, WAITS]), max_size=600))
