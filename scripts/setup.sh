@@ -120,6 +120,8 @@ install_node() {  # Debian's is too old for the build tools; the package index h
     install_uv
     UV_PROJECT_ENVIRONMENT=.tools/node .tools/bin/uv sync --quiet --frozen --python $python --only-group console || return 1
     export npm_config_cache="$root/.tools/npm" npm_config_update_notifier=false
+    authorities=/etc/ssl/certs/ca-certificates.crt  # node trusts its own list only: a proxy that inspects TLS is not on it
+    if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -s $authorities ]; then export NODE_EXTRA_CA_CERTS=$authorities; fi
     lock=$(sha256sum <web/package-lock.json)
     [ "$(cat web/node_modules/.state 2>/dev/null)" = "$lock" ] && return 0
     (cd web && PATH=$root/.tools/node/bin:$PATH npm ci --no-audit --no-fund --loglevel=error >/dev/null) || return 1
