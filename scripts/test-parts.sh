@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs the parts of ./test, once everything is set up:  [lint|unit|process|api|browser …] [-- pytest options]
 #
-# All tests run under one pytest, so that its last lines are the summary of everything. Whatever starts
+# The browser's tests have a pytest of their own, before the others: their library keeps an event loop running,
+# and no other can be run beside it. All others run under one pytest, the last to print its summary. Whatever starts
 # processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it finds.
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,6 +11,7 @@ unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 lint=
 isolate=
+browser=
 paths=
 
 add_part() {
@@ -18,7 +20,7 @@ add_part() {
         unit) paths="$paths tests/unit" ;;
         process) isolate=yes; paths="$paths tests/harness tests/process" ;;
         api) isolate=yes; paths="$paths tests/api" ;;
-        browser) isolate=yes; paths="$paths tests/browser" ;;
+        browser) browser=yes ;;
         *) echo "usage: ./test [lint|unit|process|api|browser …] [-- pytest options]" >&2; exit 2 ;;
     esac
 }
@@ -36,6 +38,9 @@ if [ -n "$lint" ]; then
     ruff format --check || failed="$failed ruff-format"
     mypy || failed="$failed mypy"
     PATH=$PWD/.tools/node/bin:$PATH npm --prefix web run --silent check || failed="$failed typescript"
+fi
+if [ -n "$browser" ]; then
+    python tests/harness/isolate.py pytest tests/browser "$@" || failed="$failed browser"
 fi
 if [ -n "$paths" ]; then
     [ -n "$existing" ] || { echo "no tests yet in:$paths" >&2; exit 1; }

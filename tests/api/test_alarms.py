@@ -327,7 +327,7 @@ def test_numbers_of_a_real_stream(tmp_path: Path) -> None:
     on_air = route(1, listener(4000), listener(4001), udp(5001), testSource=True)
     with Server(tmp_path, [on_air]) as server:
         server.until_status("route_1", "running")
-        low = add_rule(server, {"kind": "bitrateBelow", "mbps": 1000})
+        low = add_rule(server, {"kind": "bitrateBelow", "mbps": 1000}, holdOff=3)
         add_rule(server, {"kind": "bitrateBelow", "mbps": 0.01}, name="Not raised", holdOff=2)
         quiet = [
             {"kind": "lossAbove", "percent": 50},
