@@ -44,8 +44,14 @@ class ConnectionState:
         return self.connection is Connection.CONNECTED
 
 
-_CONNECTED = re.compile(r"^(?:Accepted SRT (?:source|target) connection|SRT (?:source|target) connected)$")
+_CONNECTED = re.compile(r"^(?:Accepted SRT |SRT (?:source|target) connected$)")
 _DISCONNECTED = re.compile(r"^SRT (?:source|target) disconnected$")
+_TORN = re.compile(
+    r"^(Accepted SRT (?:source|target)?(?: connection)?|SRT (?:source|target) (?:dis)?connected)"
+    r"(\d\d:\d\d:\d\d\.\d+/.+)$"
+)
+"""The tool writes its own lines in pieces (`Accepted SRT `, `source`, ` connection`, the end of the line), and the
+threads of libsrt write whole lines in between: seen with strace. The rest of the pieces is a line of its own then."""
 _UDP_RECEIVING = "UDP source receiving"
 _UDP_SILENT = "UDP source silent"
 _TRANSCODES = re.compile(r"^(?:\[info\] )?Output #0, mpegts, to ")
@@ -65,6 +71,8 @@ _ENCRYPTION_TEXT = "passphrase rejected: the two sides do not use the same one, 
 
 def read_line(state: ConnectionState, line: str, now_ms: int) -> ConnectionState:
     """The connection after one more line of the log."""
+    if torn := _TORN.match(line):
+        return read_line(read_line(state, torn[1], now_ms), torn[2], now_ms)
     if found := _ESTABLISHED.search(line):
         return _connected(replace(state, peer=state.peer if state.connected else found[1]), now_ms)
     if _CONNECTED.match(line) or line == _UDP_RECEIVING or _TRANSCODES.match(line):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,23 @@ def test_a_listener_gets_a_client() -> None:
     assert (state.connection, state.peer, state.connects) == (Connection.CONNECTED, "127.0.0.1:36798", 1)
     state = after("SRT source disconnected", state=state)
     assert (state.connection, state.peer, state.connects) == (Connection.WAITING, None, 1)
+
+
+FOREIGN = "06:41:37.393418/SRT:RcvQ:w1.N:SRT.cn: Listener managed the connection request from: 192.0.2.9:7 result:ok"
+
+
+@pytest.mark.parametrize("pieces", range(1, 4))
+def test_the_line_of_a_connection_is_torn_by_a_thread_that_writes_too(pieces: int) -> None:
+    parts = ["Accepted SRT ", "source", " connection", ""]
+    torn = ["".join(parts[:pieces]) + FOREIGN, "".join(parts[pieces:])]
+    state = after(*LISTENER_LOG.splitlines()[:-1], *torn)
+    assert (state.connection, state.peer, state.connects) == (Connection.CONNECTED, "127.0.0.1:36798", 1)
+
+
+def test_the_line_of_a_disconnection_is_torn_by_who_calls_next() -> None:
+    state = after(*LISTENER_LOG.splitlines(), f"SRT source disconnected{FOREIGN}", "")
+    assert (state.connection, state.peer, state.connects) == (Connection.WAITING, "192.0.2.9:7", 1)
+    assert after(f"SRT target connected{FOREIGN}", "").connected
 
 
 def test_a_second_caller_does_not_become_the_peer() -> None:
