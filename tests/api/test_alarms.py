@@ -8,117 +8,32 @@ import hmac
 import json
 import socket
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
-from email import message_from_bytes
-from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from websockets.asyncio.client import connect
 
+from tests.harness.alarm_receivers import TOKEN, Mailbox, Webhook, free_port
 from tests.harness.server import Server, listener, route, udp
 from tests.harness.wait import until
 
 Json = dict[str, Any]
 SECRET = "hush-hush-hush"
-TOKEN = "T0KEN-in-the-path"
-
-
-class Webhook:
-    """A web server that keeps what it is told. `answers` are its next status codes; then 204. It can hang."""
-
-    def __init__(self) -> None:
-        self.bodies: list[Json] = []
-        self.headers: list[dict[str, str]] = []
-        self.raw: list[bytes] = []
-        self.answers: list[int] = []
-        self.tries = 0
-        self.hanging = threading.Event()
-        self.released = threading.Event()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                outer.tries += 1
-                content = self.rfile.read(int(self.headers["Content-Length"]))
-                if outer.hanging.is_set():
-                    outer.released.wait(60)
-                    return
-                status = outer.answers.pop(0) if outer.answers else 204
-                if status == 204:
-                    outer.raw.append(content)
-                    outer.headers.append(dict(self.headers))
-                    outer.bodies.append(json.loads(content))
-                self.send_response(status)
-                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/{TOKEN}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def types(self) -> list[str]:
-        return [body["type"] for body in self.bodies]
-
-
-class Mailbox:
-    """What a real SMTP server has taken."""
-
-    def __init__(self) -> None:
-        self.mails: list[Message] = []
-        self.to: list[list[str]] = []
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
-        assert isinstance(envelope.content, bytes)
-        self.mails.append(message_from_bytes(envelope.content))
-        self.to.append(envelope.rcpt_tos)
-        return "250 OK"
 
 
 @pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, dict[str, str]]]:
-    """A mailbox, and the settings that lead to it."""
-    box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=free_port())
-    controller.start()
-    try:
-        settings = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(controller.port), "SMTP_SECURITY": "none"}
-        yield box, {**settings, "SMTP_FROM": "srt-router@example.org"}
-    finally:
-        controller.stop()
+def mailbox() -> Iterator[Mailbox]:
+    with Mailbox() as box:
+        yield box
 
 
 @pytest.fixture
 def hook() -> Iterator[Webhook]:
     with Webhook() as webhook:
         yield webhook
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ask(server: Server, method: str, path: str, status: int = 200, **more: Any) -> Any:
@@ -367,25 +282,24 @@ async def test_the_live_feed_tells_active_alarms(tmp_path: Path) -> None:
             assert (await alarms())["items"] == []
 
 
-def test_email(tmp_path: Path, mailbox: tuple[Mailbox, dict[str, str]]) -> None:
-    box, settings = mailbox
-    with Server(tmp_path, LISTENER, **settings) as server:
+def test_email(tmp_path: Path, mailbox: Mailbox) -> None:
+    with Server(tmp_path, LISTENER, **mailbox.settings) as server:
         addresses = ["noc@example.org", "duty@example.org"]
         receiver = ask(server, "POST", "/receivers", 201, json={"type": "email", "name": "Duty", "to": addresses})
         outcome = ask(server, "POST", f"/receivers/{receiver['id']}/test")
         assert (outcome["delivered"], outcome["error"]) == (True, None)
-        assert box.mails[0]["Subject"].endswith("Test: messages of SRT Router reach you")
+        assert mailbox.mails[0]["Subject"].endswith("Test: messages of SRT Router reach you")
         add_rule(server, WAITING, receiver, name="Störung")
-        until(lambda: len(box.mails) == 2)
-        assert box.to[1] == addresses
-        raised = box.mails[1]
+        until(lambda: len(mailbox.mails) == 2)
+        assert mailbox.to[1] == addresses
+        raised = mailbox.mails[1]
         assert (raised["From"], raised["To"]) == ("srt-router@example.org", ", ".join(addresses))
         text = raised.get_payload(decode=True)
         assert isinstance(text, bytes)
         assert "Störung" in text.decode()
         server.post("/api/routes/route_1/stop")
-        until(lambda: len(box.mails) == 3)
-        assert "the route is stopped" in str(box.mails[2].get_payload(decode=True))
+        until(lambda: len(mailbox.mails) == 3)
+        assert "the route is stopped" in str(mailbox.mails[2].get_payload(decode=True))
 
 
 def test_the_test_button_says_what_is_wrong(tmp_path: Path, hook: Webhook) -> None:
