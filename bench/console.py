@@ -1,10 +1,11 @@
 """The console's wall with many routes at 1 Hz in Chromium: first paint, long tasks, memory.
 
-    python -m bench.console [--routes 500] [--seconds 60] [--json]
+    python -m bench.console [--routes 500] [--seconds 60] [--tiles] [--json]
 
 The pages, the sign-in and the WebSocket are those of a real server with as many routes, which are off air: what
 `/api/live` says of them is replaced on its way to the browser by what it would say if all of them were on air,
-once a second, with other numbers each time. Runs in namespaces of its own.
+once a second, with other numbers each time; and each has a picture, another one whenever the page asks. Runs in
+namespaces of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -19,8 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import CDPSession, Page, WebSocketRoute, sync_playwright
+from playwright.sync_api import CDPSession, Page, Route, WebSocketRoute, sync_playwright
 
 from tests.harness.isolate import is_isolated
 from tests.harness.server import Server, listener, route, udp
@@ -43,13 +46,14 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--routes", type=int, default=500)
     options.add_argument("--seconds", type=int, default=60)
+    options.add_argument("--tiles", action="store_true")
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
     if not is_isolated():
         command = [sys.executable, "tests/harness/isolate.py", sys.executable, "-m", "bench.console", *sys.argv[1:]]
         return subprocess.run(command, check=False).returncode
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), chosen.routes, chosen.seconds)
+        found = measure(Path(folder), chosen.routes, chosen.seconds, tiles=chosen.tiles)
     if chosen.json:
         print(json.dumps(found))
     else:
@@ -58,7 +62,7 @@ def main() -> int:
     return 0 if found["longestTaskMs"] <= LONGEST_TASK_MS and found["firstPaintMs"] <= FIRST_PAINT_MS else 1
 
 
-def measure(folder: Path, count: int, seconds: int) -> Json:
+def measure(folder: Path, count: int, seconds: int, *, tiles: bool) -> Json:
     """One run."""
     routes = [route(n, listener(10_000 + n), udp(30_000 + n), autoStart=False) for n in range(1, count + 1)]
     with Server(folder, routes, ADMIN_PASSWORD=PASSWORD) as server, sync_playwright() as playwright:
@@ -66,11 +70,14 @@ def measure(folder: Path, count: int, seconds: int) -> Json:
         base = f"http://{server.api.base_url.host}:{server.api.base_url.port}"
         page = browser.new_page(base_url=base, viewport={"width": 1920, "height": 1080})
         page.add_init_script(WATCH)
+        if tiles:
+            page.add_init_script("localStorage.setItem('srt-router.wall.view', 'tiles')")
         page.goto("/")
         page.get_by_label("User").fill("admin")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_selector(".wall-row[data-route]")
+        page.wait_for_selector("[data-route]")
+        show_pictures(page)
         page.route_web_socket("**/api/live", all_on_air)
         page.goto("/")
         page.wait_for_selector(".status-running")
@@ -95,6 +102,7 @@ def watched(page: Page, seconds: int) -> Json:
         "busyPercent": round(100 * (busy_s(session) - busy) / (time.monotonic() - began), 1),
         "heapBeforeMB": before,
         "heapAfterMB": heap(session),
+        "pictures": page.locator(".thumbnail img").count(),
     }
 
 
@@ -129,6 +137,23 @@ def all_on_air(socket: WebSocketRoute) -> None:
         socket.send(json.dumps(told))
 
     server.on_message(pass_on)
+
+
+def show_pictures(page: Page) -> None:
+    """Each route has a picture of its own, and another one at each question."""
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180", "-frames:v", "1"]
+    picture = subprocess.run([*command, "-f", "mjpeg", "-"], stdout=subprocess.PIPE, check=True).stdout
+
+    def which(asked: Route) -> None:
+        ids = parse_qs(urlsplit(asked.request.url).query)["route"]
+        at = time.time_ns() // 1_000_000
+        items = [{"routeId": one, "at": at, "version": f"{one}-{at}", "code": None} for one in ids]
+        asked.fulfill(json={"items": items})
+
+    page.route(re.compile(r"/api/thumbnails\?"), which)
+    page.route(
+        re.compile(r"/thumbnail\?"), lambda asked: asked.fulfill(body=picture, headers={"content-type": "image/jpeg"})
+    )
 
 
 def on_air(one: Json, at: int) -> Json:

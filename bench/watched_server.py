@@ -17,8 +17,10 @@ from pathlib import Path
 
 from srt_router import main as server
 from srt_router.settings import load_settings
+from srt_router.signals import Stop
 from srt_router.supervision.manager import RouteManager
 from srt_router.supervision.route_owner import RouteOwner
+from srt_router.upgrading import Life
 
 _PERIOD_S = 0.005
 
@@ -47,10 +49,10 @@ def main() -> None:
     report = Path(sys.argv[1])
     serve = server._serve
 
-    async def watched(*arguments: object, **named: object) -> None:
+    async def watched(life: Life) -> Stop:
         watch = asyncio.create_task(_watch(report))
         try:
-            await serve(*arguments, **named)  # type: ignore[arg-type]
+            return await serve(life)
         finally:
             watch.cancel()
 

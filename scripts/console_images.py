@@ -26,8 +26,8 @@ IMAGES = ROOT / "docs" / "images"
 PASSWORD = "correct-horse-42"  # noqa: S105 - of a server that lives for a minute
 WIDTHS = {390: 844, 1366: 850, 1920: 1080}
 PAGES = {
-    "wall": ("/", ".wall-row[data-route]"),
-    "wall-tiles": ("/?wall=1", ".tile"),
+    "wall": ("/", ".wall-row .thumbnail img"),
+    "wall-tiles": ("/?wall=1", ".tile .thumbnail img"),
     "route": ("/routes/route_1", ".stream-state"),
     "new-route": ("/routes/new", ".addresses"),
     "events": ("/events", ".event"),
@@ -35,7 +35,7 @@ PAGES = {
     "processes": ("/processes", "td"),
     "doctor": ("/system/doctor", ".check-item"),
 }
-SETTLE_MS = 2500
+SETTLE_MS = 4000
 TEST_720 = {"video": {"codec": "h264", "bitrateKbps": 800, "width": 640, "height": 360}, "audio": "copy"}
 CITIES = [
     "Athens",
@@ -140,7 +140,9 @@ def shoot(page: Page, suffix: str) -> None:
     for name, (path, ready) in PAGES.items():
         page.goto(path)
         page.wait_for_selector(ready)
-        page.wait_for_timeout(SETTLE_MS)  # numbers and graphs come in their own time
+        if name == "route":
+            page.wait_for_selector(".thumbnail img")
+        page.wait_for_timeout(SETTLE_MS)  # pictures, numbers and graphs come in their own time
         raw = page.screenshot(full_page=name in ("route", "new-route"))
         target = IMAGES / f"{name}-{suffix}.png"
         palette = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=dither=none"

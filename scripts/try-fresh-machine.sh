@@ -9,6 +9,7 @@
 #   EXTRA_CA=file.crt     one more certificate authority to trust, for proxies that inspect TLS
 #                         (default: those in /usr/local/share/ca-certificates)
 #   KEEP=1                use the copy of the last try again: a warm start
+#   INSIDE=script         what is tried there instead (scripts/try-package.sh does so); BRING=file: copied to its /root
 set -eu
 
 cache=${FRESH_CACHE:-/var/tmp/srt-router-fresh}
@@ -73,6 +74,7 @@ outside() {
         cp -a "$base" "$fresh"
     fi
     copy_network_settings
+    [ -z "${BRING:-}" ] || cp "$BRING" "$fresh/root/"
     mkdir -p "$fresh$checkout"
     (cd "$here" && git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'for file; do [ ! -e "$file" ] || printf "%s\0" "$file"; done' - |
         tar -c --null --files-from=-) | tar -x --no-same-owner -C "$fresh$checkout"
@@ -94,10 +96,10 @@ enter() {  # as process 1 of the new machine
     pivot_root . run/old-root
     cd "$checkout"
     umount -l /run/old-root
-    # shellcheck disable=SC2046 # words are meant to be split
+    # shellcheck disable=SC2046,SC2086 # words are meant to be split
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
         $(env | grep -E '^(https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY|PIP_INDEX_URL|PIP_DEFAULT_TIMEOUT|UV_DEFAULT_INDEX)=' || true) \
-        sh scripts/try-fresh-machine.sh --inside "$@" &
+        sh ${INSIDE:-scripts/try-fresh-machine.sh --inside} "$@" &
     wait $!
 }
 

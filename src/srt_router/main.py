@@ -1,4 +1,4 @@
-"""The server, on one screen: open, clean up, start, wait, stop. Owns the only TaskGroup."""
+"""The server, on one screen: open, clean up or take over, start, wait, stop. Owns the only TaskGroup."""
 
 from __future__ import annotations
 
@@ -6,59 +6,77 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import socket
+import time
+from dataclasses import replace
 
-from srt_router import __version__, demo, engine_probe
+from srt_router import __version__, demo, engine_probe, replacing, signals
 from srt_router.api.app import Rooms, create_app
 from srt_router.api.network import Network
 from srt_router.api.server import bind, serve_api, url
 from srt_router.api.tls import certificate
 from srt_router.house import House, move_in, open_house
-from srt_router.keeping import keep
+from srt_router.keeping import Keeping, keep
 from srt_router.log_setup import logging_to
+from srt_router.processes import successor
 from srt_router.processes.crashpoint import crashpoint
 from srt_router.processes.ownership import Rules
 from srt_router.processes.priority import raise_priority
-from srt_router.processes.server_file import remove_server_file
+from srt_router.processes.server_file import ServerFile, read_server_file, remove_server_file
 from srt_router.processes.spawner import Spawner
 from srt_router.processes.tag import Tag, new_nonce
 from srt_router.routes.engine import Engine
 from srt_router.routes.store import RoutesFile
 from srt_router.settings import OnStart, Settings
+from srt_router.signals import Ending, Stop
 from srt_router.supervision.editing import RouteEditor
 from srt_router.supervision.events import ServerStarted, ServerStopping
 from srt_router.supervision.health_checker import limits_of
 from srt_router.supervision.housekeeping import Housekeeping
 from srt_router.supervision.manager import RouteManager
 from srt_router.system_checks import warn_about_system
+from srt_router.upgrading import Life, follow_upgrades
 
 log = logging.getLogger("SrtRouter")
 
 
 def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
-    """Run the server until SIGTERM or SIGINT.
+    """Run the server until it is told to stop; replaced by another program of itself, it goes on in this process.
 
     Raises SettingsError, UnsafeDirectory, AlreadyRunning, PortTaken before anything was touched.
     """
+    if replacing.on_trial():
+        replacing.try_out(settings)
+        return
+    itself, handed = successor.Self.now(), successor.taken_over()
     certificate(settings)  # before anything is touched
-    house = open_house(settings)
-    listener = bind(settings.host, settings.port)
+    house = open_house(settings, handed)
+    listener = socket.socket(fileno=handed.listener) if handed else bind(settings.host, settings.port)
     os.chdir("/")  # neither we nor our children keep a file system busy
-    raise_priority()
+    raise_priority(handed.priority if handed else None)
     gc.freeze()  # what is loaded now stays: no collection needs to walk through it while streams are on air
-    with logging_to(settings.logs):
+    life = Life(settings, house, itself, listener, handed, demo_if_empty=demo_if_empty)
+    while _live(life) is Ending.REPLACE:
+        life.go_on()
+
+
+def _live(life: Life) -> Ending:
+    """One life of the server, from its start to its end."""
+    signals.hold()  # until somebody obeys them: none of the threads that are started before does
+    with logging_to(life.settings.logs, life.settings.log):
         try:
-            asyncio.run(_serve(settings, house, listener, demo_if_empty=demo_if_empty))
+            stop = asyncio.run(_serve(life))
         except BaseException:
-            adopt = settings.on_start is OnStart.ADOPT
+            adopt = life.settings.on_start is OnStart.ADOPT
             fate = "its routes stay on air for the next one" if adopt else "every process it knew has been ended"
             log.critical("The server has crashed; %s", fate, exc_info=True)
             raise
+        stop.pass_on()
+        return stop.ending
 
 
-async def _serve(settings: Settings, house: House, listener: socket.socket, *, demo_if_empty: bool) -> None:
-    stop = _stop_on_signals()
+async def _serve(life: Life) -> Stop:
+    stop, settings, house = signals.listen(), life.settings, life.house
     async with asyncio.TaskGroup() as tasks:
         spawner = Spawner(house.instance, house.run_dir, house.pid_files)
         manager = RouteManager(spawner, await _engine(house), tasks, limits_of(settings))
@@ -67,12 +85,9 @@ async def _serve(settings: Settings, house: House, listener: socket.socket, *, d
         try:
             await warn_about_system(settings.run_dir)
             routes_file = RoutesFile(settings.data_dir)
-            rules = await _settle(manager, house, settings, routes_file, tasks)
-            here = url(listener, tls=network.tls)
-            move_in(house, here, kept.accounts.accounts.open_local(), manager.handover.names())
-            if settings.stream_monitor:
-                manager.streams.start()
-            if demo_if_empty:
+            rules = await _settle(manager, life, routes_file, tasks)
+            _move_in(life, kept, manager, tls=network.tls)
+            if life.demo_if_empty and not life.goes_on:
                 await demo.add_demo_route(manager, routes_file)
             editor = RouteEditor(manager, routes_file, house.instance.id)
             housekeeping = Housekeeping(manager, house.pid_manager, rules)
@@ -87,32 +102,37 @@ async def _serve(settings: Settings, house: House, listener: socket.socket, *, d
                 alarms=kept.alarms.alarms,
                 backups=kept.back_up(editor, tasks),
             )
-            manager.events.emit(ServerStarted(__version__, len(manager.configured())))
-            api = tasks.create_task(serve_api(create_app(rooms), listener, stop, network.certificate), name="api")
+            manager.events.emit(ServerStarted(__version__, len(manager.configured()), life.replaced))
+            answers = serve_api(create_app(rooms), life.listener, stop, network.certificate, handed_on=stop.hands_on)
+            api = tasks.create_task(answers, name="api")
             watch = tasks.create_task(editor.follow(stop), name="routes.json")
             if not stop.is_set():
                 manager.handover.complete()
                 await manager.auto_start()
                 manager.handover.begin()
                 kept.alarms.watch(housekeeping)
+            upgrades = tasks.create_task(follow_upgrades(life, stop, manager), name="upgrades")
             demo.tell_how_to_watch(manager)
             await stop.wait()
-            manager.events.emit(ServerStopping(stays_on_air=stop.leave))
-            await asyncio.gather(kept.rest(), _end(manager, stop), api, watch)
+            upgrades.cancel()
+            await _end(manager, life, stop, kept, asyncio.gather(api, watch))
         finally:
-            remove_server_file(house.run_dir)
-            if not stop.leave and settings.on_start is not OnStart.ADOPT:
+            if not stop.hands_on():
+                remove_server_file(house.run_dir)
+            if not stop.stays_on_air and settings.on_start is not OnStart.ADOPT:
                 await manager.end_everything()
             await kept.close()
     log.info("Stopped")
+    if stop.hands_on():
+        signals.hold()  # what comes from now on is for the program that follows
+    return stop
 
 
-async def _settle(
-    manager: RouteManager, house: House, settings: Settings, routes_file: RoutesFile, tasks: asyncio.TaskGroup
-) -> Rules:
+async def _settle(manager: RouteManager, life: Life, routes_file: RoutesFile, tasks: asyncio.TaskGroup) -> Rules:
     """Take routes.json over, and end or adopt what an earlier server has left. The answer is what may be killed."""
-    rules = Rules(settings.cleanup_scope, house.instance.first_start)
-    adopt = settings.on_start is OnStart.ADOPT
+    house = life.house
+    rules = Rules(life.settings.cleanup_scope, house.instance.first_start)
+    adopt = life.settings.on_start is OnStart.ADOPT or life.goes_on
     if adopt:
         # What is tried carries our tag: it has to be over before the cleanup.
         manager.hardware_from(trial := tasks.create_task(engine_probe.working_encoders(), name="hardware encoders"))
@@ -130,13 +150,34 @@ async def _settle(
     return rules
 
 
-async def _end(manager: RouteManager, stop: Stop) -> None:
-    if stop.leave:
-        log.info("Leaving: every route stays on air, for the next server")
-        await manager.leave()
-    else:
+def _move_in(life: Life, kept: Keeping, manager: RouteManager, *, tls: bool) -> None:
+    """Say where we are. Commands that read it before the program was replaced stay signed in."""
+    before = read_server_file(life.house.run_dir.path) if life.goes_on else None
+    token = kept.accounts.accounts.open_local(before.token if before else None)
+    here = ServerFile(os.getpid(), url(life.listener, tls=tls), token, __version__, time.time_ns() // 1_000_000)
+    if before and life.trouble:  # the program that went before goes on
+        here = replace(here, started_at=before.started_at, refusals=before.refusals)
+    move_in(life.house, here, manager.handover.names())
+    if life.settings.stream_monitor:
+        manager.streams.start(life.settings.thumbnail_share)
+
+
+async def _end(
+    manager: RouteManager, life: Life, stop: Stop, kept: Keeping, answering: asyncio.Future[tuple[None, None]]
+) -> None:
+    manager.events.emit(ServerStopping(stays_on_air=stop.stays_on_air))
+    if stop.ending is Ending.OFF_AIR:
         log.info("Stopping: taking every route off air")
-        await manager.stop_all()
+        life.service.stopping("taking every route off air")
+        await asyncio.gather(kept.rest(), manager.stop_all(), answering)
+        return
+    if stop.ending is Ending.REPLACE:
+        log.info("Going on with the program as it is installed now: every route stays on air")
+        await answering  # while everything that it asks for is still there
+    else:
+        log.info("Leaving: every route stays on air, for the next server")
+        life.service.stopping("every route stays on air for the next server")
+    await asyncio.gather(kept.rest(), manager.leave(), answering)
 
 
 async def _engine(house: House) -> Engine:
@@ -144,30 +185,3 @@ async def _engine(house: House) -> Engine:
     tag = Tag(house.instance.id, house.instance.data_dir, process="probe", nonce=new_nonce())
     engine_probe.carry(tag.environment())
     return await engine_probe.probe()
-
-
-class Stop(asyncio.Event):
-    """Set once the server is to end."""
-
-    leave = False
-    """Its routes are to stay on air."""
-
-    def for_upgrade(self) -> None:
-        """End, and leave every process as it is."""
-        self.leave = not self.is_set()  # who was told to take everything off air does that
-        self.set()
-
-
-def _stop_on_signals() -> Stop:
-    """An event that SIGTERM, SIGINT and SIGHUP set, and SIGUSR2, which leaves the routes on air.
-
-    nohup's wish to live on without a terminal is respected.
-    """
-    stop = Stop()
-    loop = asyncio.get_running_loop()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever starts us may ignore it, and then no end has a status
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signum is not signal.SIGHUP or signal.getsignal(signum) is not signal.SIG_IGN:
-            loop.add_signal_handler(signum, stop.set)
-    loop.add_signal_handler(signal.SIGUSR2, stop.for_upgrade)
-    return stop

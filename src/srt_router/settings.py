@@ -23,11 +23,15 @@ from pydantic import (
 )
 
 from srt_router.errors import SettingsError
-from srt_router.processes import crashpoint, tag
+from srt_router.log_setup import LogFormat, LogLevel, LogSettings
+from srt_router.processes import crashpoint, successor, tag
 from srt_router.processes.ownership import Scope
 
 PREFIX = "SRT_ROUTER_"
-_NOT_SETTINGS = {crashpoint.VARIABLE, tag.INSTANCE, tag.ROUTE, tag.PROCESS, tag.SPEC, tag.NONCE}
+CONFIG = PREFIX + "CONFIG"
+"""The environment variable that names the file of settings where `--config` does not."""
+_OF_THE_TAG = {tag.INSTANCE, tag.ROUTE, tag.PROCESS, tag.SPEC, tag.NONCE, tag.BUSES}
+_NOT_SETTINGS = {CONFIG, crashpoint.VARIABLE, successor.HANDED_OVER, successor.TRIAL, *_OF_THE_TAG}
 
 
 class OnStart(StrEnum):
@@ -76,6 +80,14 @@ class Settings(BaseModel):
     """Statistics and logs of live processes; on tmpfs."""
     log_dir: Folder | None = None
     """The server's own log files; `{DATA_DIR}/logs` unless set."""
+    log_format: LogFormat = LogFormat.TEXT
+    """How log lines are written, on standard output and in files."""
+    log_level: LogLevel = LogLevel.INFO
+    """The least important lines that are logged, until somebody changes it while the server runs."""
+    log_file_mb: int = Field(default=100, ge=1, le=10_000)
+    """A log file of so many MB (10⁶ bytes) is compressed, and a new one begun."""
+    log_files: int = Field(default=100, ge=1, le=10_000)
+    """So many compressed log files are kept."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     """0: any free port, printed at the start."""
@@ -99,6 +111,10 @@ class Settings(BaseModel):
 
     stream_monitor: bool = True
     """Look into the transport streams, in one more process."""
+    thumbnails: bool = True
+    """Make small pictures of what is on air, while somebody looks at them; needs `stream_monitor`."""
+    thumbnail_cpu_percent: float = Field(default=10.0, gt=0, le=100)
+    """Of one core, for all thumbnails together."""
 
     health_bandwidth_s: float = Field(default=30.0, gt=0)
     """A connected peer and no data for so many seconds is a stall."""
@@ -181,6 +197,16 @@ class Settings(BaseModel):
         if (password is None) != (info.data.get("smtp_user") is None):
             raise ValueError("SMTP_USER and SMTP_PASSWORD are set together or not at all")
         return password
+
+    @property
+    def thumbnail_share(self) -> float | None:
+        """Of one core, for making thumbnails; None: none are made."""
+        return self.thumbnail_cpu_percent / 100 if self.thumbnails else None
+
+    @property
+    def log(self) -> LogSettings:
+        """What is logged, and how much of it is kept."""
+        return LogSettings(self.log_format, self.log_level, self.log_file_mb * 1_000_000, self.log_files)
 
     @property
     def logs(self) -> Path:

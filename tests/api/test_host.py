@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -31,6 +32,26 @@ def test_the_machine_and_the_server(tmp_path: Path) -> None:
         assert engine["srtVersion"].startswith("1.")
         assert engine["ffmpegVersion"][0].isdigit()
         assert engine["version"] == server.api.get("/api/health").json()["version"]
+
+
+def test_more_or_less_is_logged_without_a_restart(tmp_path: Path) -> None:
+    def messages() -> list[str]:
+        return [json.loads(line)["message"] for line in server.log().splitlines() if line.startswith("{")]
+
+    with Server(tmp_path, [route(1, listener(6000), udp(5001))], LOG_FORMAT="json") as server:
+        assert server.api.get("/api/log-level").json() == {"level": "info"}
+        server.until_status("route_1", "waiting")
+        assert server.api.put("/api/log-level", json={"level": "warning"}).json() == {"level": "warning"}
+        server.post("/api/routes/route_1/stop")
+        assert server.api.put("/api/log-level", json={"level": "info"}).status_code == 200
+        server.post("/api/routes/route_1/start")
+        until(lambda: messages().count("Route route_1 is waiting") == 2)
+        assert "Route route_1 is stopped" not in messages()
+        (started, _) = [one for line in server.log().splitlines() if "is waiting" in line for one in [json.loads(line)]]
+        assert (started["component"], started["level"], started["route"]) == ("RouteManager", "info", "route_1")
+        assert server.api.put("/api/log-level", json={"level": "loud"}).status_code == 422
+        told = server.api.get("/api/events", params={"kind": "operatorAction"}).json()["items"]
+        assert "log.level" in {one["data"]["action"] for one in told}
 
 
 def test_free_ports(tmp_path: Path) -> None:

@@ -15,6 +15,15 @@ from tests.harness.server import listener, route, udp
 
 Visit = Callable[..., Console]
 
+OTHER_COMMAND_LINES = """
+from srt_router.processes import spec
+from srt_router.cli.app import main
+
+spec.FORMAT, spec._hash = 0, lambda argv: "0" * 16
+main()
+"""
+"""An earlier version, which made other command lines of the same routes."""
+
 
 def test_live_status_and_numbers(serve: Serve, visit: Visit) -> None:
     server = serve(
@@ -85,7 +94,7 @@ def test_a_dead_server_is_told_within_three_seconds_and_forgiven(serve: Serve, v
     server = serve(route(1, listener(4001), name="Paris feed"))
     port = server.api.base_url.port
     console = visit(server)
-    console.expected.append("ERR_CONNECTION_REFUSED")
+    console.expected.append("ERR_CONNECTION_(REFUSED|RESET)")
     page = console.page
     page.goto("/")
     console.sign_in()
@@ -116,3 +125,69 @@ def test_five_hundred_routes_draw_few_rows(serve: Serve, visit: Visit) -> None:
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     expect(page.get_by_role("link", name="Feed 499")).to_be_visible()
     assert rows.count() < 60
+
+
+def test_a_server_that_takes_over_says_that_streams_were_not_touched(serve: Serve, visit: Visit) -> None:
+    server = serve(route(1, listener(4001), udp(5001), name="Paris feed"), ON_START="adopt")
+    port = server.api.base_url.port
+    before = server.until_all_up("route_1")
+    console = visit(server)
+    console.expected.append("ERR_CONNECTION_(REFUSED|RESET)")
+    page = console.page
+    page.goto("/")
+    console.sign_in()
+    server.kill()
+    expect(page.get_by_text("Connection lost")).to_be_visible(timeout=3000)
+    expect(page.get_by_text("The server was restarted")).to_have_count(0)
+    server.start(environment={"SRT_ROUTER_PORT": str(port)})
+    told = page.get_by_role("status").filter(has_text="The server was restarted")
+    expect(told).to_contain_text("Streams were not touched: all 2 processes go on.", timeout=20_000)
+    assert server.until_all_up("route_1")["srt"]["pid"] == before["srt"]["pid"]
+    assert console.faults() == []
+    page.get_by_role("button", name="Understood").click()
+    expect(told).to_have_count(0)
+
+
+def test_a_server_that_starts_anew_says_that_streams_were_interrupted(serve: Serve, visit: Visit) -> None:
+    server = serve(route(1, listener(4001), name="Paris feed"))
+    port = server.api.base_url.port
+    server.until_all_up("route_1")
+    console = visit(server)
+    console.expected.append("ERR_CONNECTION_(REFUSED|RESET)")
+    console.page.goto("/")
+    console.sign_in()
+    server.kill()
+    server.start(environment={"SRT_ROUTER_PORT": str(port)})
+    told = console.page.get_by_role("status").filter(has_text="The server was restarted")
+    expect(told).to_contain_text("every stream was interrupted", timeout=20_000)
+
+
+def test_a_restart_that_waits_since_an_upgrade_is_shown_and_done(serve: Serve, visit: Visit) -> None:
+    server = serve(route(1, listener(4001), listener(6001), name="Paris feed"), ON_START="adopt")
+    server.post("/api/routes/route_1/stop")
+    server.kill()
+    now, server.module = server.module, ["-c", OTHER_COMMAND_LINES, "serve"]
+    server.start()
+    server.post("/api/routes/route_1/start")
+    before = server.until_all_up("route_1")
+    server.kill()
+    server.module = now
+    server.start()
+    console = visit(server)
+    page = console.page
+    page.goto("/")
+    console.sign_in()
+    expect(console.row("Paris feed")).to_contain_text("restart pending")
+    page.get_by_role("link", name="Paris feed").click()
+    expect(page.get_by_text("The stream goes on as it is")).to_be_visible()
+    assert console.faults() == []
+    page.get_by_role("button", name="Restart destination 6001 now").click()
+    dialog = page.get_by_role("dialog", name="Restart destination 6001 of Paris feed?")
+    expect(dialog).to_contain_text("The other processes go on.")
+    console.confirm("Restart the process")
+    expect(page.get_by_role("button", name="Restart destination 6001 now")).to_have_count(0)
+    page.get_by_role("button", name="Restart it now").click()
+    console.confirm("Restart the process")
+    expect(page.get_by_text("restart pending")).to_have_count(0)
+    after = server.until_all_up("route_1")
+    assert {one["pid"] for one in after.values()}.isdisjoint(one["pid"] for one in before.values())

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "api.md").read_text()
 BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
 SHELL = [text for language, text in BLOCKS if language == "sh"]
-(PYTHON,) = [text for language, text in BLOCKS if language == "python"]
+PYTHON, CLIENT = [text for language, text in BLOCKS if language == "python"]
 (REFUSED,) = [json.loads(text) for language, text in BLOCKS if language == "json"]
 
 
@@ -90,6 +90,9 @@ def test_the_guide_does_what_it_says(tmp_path: Path, *, with_curl: bool) -> None
         assert {kind: one["pid"] for kind, one in server.until_all_up(route["id"]).items()} == {
             kind: one["pid"] for kind, one in before.items()
         }
+
+        assert reader.python(CLIENT) == "Oslo feed stopped\n422 routeInvalid ['source.port']\nTrue\n"
+        assert [one["id"] for one in routes(server)] == [route["id"]]
 
         assert [one["name"] for one in json.loads(reader.shell(salvo))["differences"]["added"]] == ["Spare"]
         assert [one["status"] for one in routes(server)] == ["stopped", "stopped"]

@@ -264,3 +264,48 @@ def test_a_disk_that_fills_up_during_a_restore(small_disk: Path) -> None:
         else:
             raise AssertionError("it never had enough room")
         assert pids(server) == before
+
+
+def test_a_full_run_dir(small_disk: Path) -> None:
+    """No statistics and no logs can be written, and no server.json; what is on air does not notice, and orders work."""
+    run_dir = small_disk / "run"
+    server = Server(small_disk.parent / "server", [FIRST], RUN_DIR=str(run_dir))
+    server.run_dir = run_dir
+    with server.start():
+        before = pids(server)
+        ballast = fill(small_disk)
+        assert rename(server, "While full").status_code == 200
+        assert pids(server) == before
+        answer = server.api.post("/api/routes/route_1/restart")
+        assert answer.status_code in (200, 409), answer.text
+        assert server.api.get("/api/health").status_code in (200, 503)
+        ballast.unlink()
+        if answer.status_code != 200:
+            assert server.post("/api/routes/route_1/start").status_code == 200
+        after = pids(server)
+        assert set(after.values()).isdisjoint(before.values())
+        assert server.api.get("/api/routes/route_1/stats").status_code == 200
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize("content", ['{"version": 2, "routes": []}', '{"version": 1, "routes": [', "\x00" * 4096])
+def test_a_routes_json_that_cannot_be_used_is_left_alone(tmp_path: Path, content: str) -> None:
+    """Of a newer version, cut off, or zeros as a power cut leaves them: what runs goes on, and nothing is written."""
+    with Server(tmp_path, [FIRST]) as server:
+        before = pids(server)
+        path = server.data_dir / "routes.json"
+        path.write_text(content)
+        until(lambda: any("routes.json" in problem for problem in problems(server)))
+        answer = rename(server, "Never")
+        assert (answer.status_code, answer.json()["code"]) == (409, "routesFileInvalid"), answer.text
+        assert path.read_text() == content
+        assert pids(server) == before
+        assert (server.data_dir / "routes.json.bak").exists()
+        server.kill()
+        server.start()
+        health = server.api.get("/api/health")
+        assert health.status_code == 503, "it can do nothing without its routes"
+        assert "routes.json" in health.json()["problems"][0]
+        assert path.read_text() == content
+        path.write_bytes((server.data_dir / "routes.json.bak").read_bytes())
+        until(lambda: server.api.get("/api/health").status_code == 200, what="the last good routes to be taken over")

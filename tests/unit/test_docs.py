@@ -29,6 +29,7 @@ from srt_router.api.host import Diagnosis, EngineView, InterfaceList
 from srt_router.api.network import Network
 from srt_router.api.processes import OrphanList, ProcessList
 from srt_router.api.stream import StreamList
+from srt_router.api.thumbnails import ThumbnailList
 from srt_router.api.transfer import ManyEdited
 from srt_router.errors import SettingsError
 from srt_router.processes.ending import GRACE_S
@@ -393,6 +394,7 @@ def test_every_field_and_word_of_an_answer_is_named() -> None:
         ("GET /api/doctor", Diagnosis),
         ("GET /api/routes/{id}/stats", RouteStatistics),
         ("GET /api/routes/{id}/stream", StreamList),
+        ("GET /api/thumbnails", ThumbnailList),
         ("GET /api/processes", ProcessList),
         ("GET /api/orphans", OrphanList),
         ("POST /api/cleanup", CleanupView),

@@ -2,7 +2,9 @@
 import { useEffect, useState, type ReactNode } from "react";
 import { useAlarmTotal } from "./live/alarms";
 import { connectNow } from "./live/feed";
-import { useLink, useNow } from "./live/hooks";
+import { useLink, useNow, useSuccession } from "./live/hooks";
+import { successionWords } from "./live/life";
+import { store } from "./live/store";
 import { Button } from "./parts/basics";
 import { Icon, Logo } from "./parts/icons";
 import { Dialog, Menu } from "./parts/overlays";
@@ -40,6 +42,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <UserMenu />
       </header>
       <LostBanner />
+      <SuccessionBanner />
       <main id="main" tabIndex={-1}>
         {children}
       </main>
@@ -101,6 +104,24 @@ function LostBanner() {
         <span className="num">{ago(now - link.heardAt)}</span> old. The routes may well be on air.
       </span>
       <Button onClick={connectNow}>Try now</Button>
+    </div>
+  );
+}
+
+/** Says once that another server has taken over, and what that did to the streams. */
+function SuccessionBanner() {
+  const found = useSuccession();
+  return (
+    <div role="status">
+      {found && (
+        <div className={`succession${found.kept < found.processes ? " succession-gap" : ""}`}>
+          <Icon name="info" />
+          <span>
+            <b>{clock(found.startedAt - store.link.skewMs)}</b> <span className="zone">{zone()}</span> {successionWords(found)}
+          </span>
+          <Button onClick={store.forgetSuccession}>Understood</Button>
+        </div>
+      )}
     </div>
   );
 }

@@ -39,6 +39,8 @@ RESERVED = ("local", "nobody")
 """Names that events use for others."""
 TOKENS = 1000
 """There are so many API tokens at most."""
+TOKENS_OF_USER = 100
+"""And so many of one user: nobody takes them from the others."""
 
 _PATIENCE_S = 5.0
 _WRITTEN_EVERY_S = 30.0
@@ -107,6 +109,11 @@ class Accounts:
                         key = await self._database.write(store.make_device_key)
             except TimeoutError:
                 raise Unavailable(f"{self._database.path} does not answer: the disk hangs") from None
+            except (ValueError, TypeError) as error:  # no fault of SQLite's: a value that none of ours can be
+                raise Unavailable(
+                    f"the accounts in {self._database.path} are damaged ({error}): nobody can sign in. "
+                    "Remedy: restore a backup (srt-router backup restore)"
+                ) from error
             self.device_key = key
             self.book.fill(kept.users, kept.sessions, kept.tokens)
             if self._first is not None and not any(user.role is Role.ADMINISTRATOR for user in kept.users):
@@ -158,9 +165,9 @@ class Accounts:
                 await asyncio.wait_for(self.flush(), patience_s)
         self.passwords.close()
 
-    def open_local(self) -> str:
-        """A new credential for commands on this machine; the one before counts no more."""
-        secret = new_secret(LOCAL)
+    def open_local(self, secret: str | None = None) -> str:
+        """A new credential for commands on this machine (or this `secret` again); the one before counts no more."""
+        secret = secret or new_secret(LOCAL)
         self.book.local = digest(secret)
         return secret
 
@@ -294,6 +301,8 @@ class Accounts:
                 raise TokenRefused(f"there is a token {name!r} already: take another name, or delete it first")
             if len(self.book.tokens) >= TOKENS:
                 raise TokenRefused(f"there are {TOKENS} tokens already: delete those that nobody needs")
+            if user_id is not None and self.book.tokens_of(user_id) >= TOKENS_OF_USER:
+                raise TokenRefused(f"you have {TOKENS_OF_USER} tokens already: delete those that you do not need")
             token = ApiToken(new_id(), digest(secret), name, role, user_id, now_ms(), expires_at, None, None)
             await self.commit(store.put_token(token))
             self.book.tokens[token.digest] = token

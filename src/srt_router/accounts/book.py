@@ -56,6 +56,10 @@ class Book:
         """Every session of a user."""
         return [session for session in self.sessions.values() if session.user_id == user_id]
 
+    def tokens_of(self, user_id: int) -> int:
+        """How many API tokens a user has."""
+        return sum(token.user_id == user_id for token in self.tokens.values())
+
     # Who is it?
 
     def identify(self, secret: str, address: str | None, now_ms: int) -> Identity | None:

@@ -203,7 +203,7 @@ def _web_address(url: str) -> str:
 
 
 def _address(address: str) -> str:
-    if not address.isascii() or not _ADDRESS.fullmatch(address) or ".." in address:
+    if not address.isascii() or not address.isprintable() or not _ADDRESS.fullmatch(address) or ".." in address:
         raise ValueError("must be an e-mail address like noc@example.org")
     return address
 
@@ -219,12 +219,18 @@ class ReceiverInput(AlarmModel):
     """False: nothing is sent to it, and what waits is dropped."""
 
 
+def _plain_secret(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().isprintable():
+        raise ValueError("must not contain control characters")
+    return secret
+
+
 class WebhookInput(ReceiverInput):
     """A web address that messages are sent to by POST."""
 
     type: Literal["webhook"]
     url: Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
-    secret: Annotated[SecretStr, Field(min_length=8, max_length=200)] | None = None
+    secret: Annotated[SecretStr, Field(min_length=8, max_length=200), AfterValidator(_plain_secret)] | None = None
     """Messages are signed with it (HMAC-SHA256). Never shown; its mask, sent back, keeps it."""
 
 

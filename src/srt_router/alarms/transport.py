@@ -107,6 +107,8 @@ class RealTransport:
                 status = answer.status_code  # what else it says may be endless
         except httpx.TimeoutException:
             raise TimeoutError from None
+        except httpx.RemoteProtocolError:  # its words quote what was answered, which may be anything of anybody
+            raise DeliveryFailed(f"{receiver.where} cannot be reached: what answers there speaks no HTTP") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             why = redact(str(error) or type(error).__name__, receiver.secrets())
             raise DeliveryFailed(f"{receiver.where} cannot be reached: {why}") from None

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, SecretStr, TypeAdapter, ValidationError, WithJsonSchema
 
 from srt_router.alarms.model import MASK, AnyReceiverInput, Email, Receiver, Rule, RuleInput, Webhook
 from srt_router.alarms.records import Alarm, ReceiverState
@@ -41,6 +41,8 @@ class RuleList(BaseModel):
 class WebhookView(Webhook):
     """A webhook receiver and how it fares."""
 
+    secret: Annotated[SecretStr, WithJsonSchema({"const": MASK})] | None = None
+    """Shown as its mask: it is there."""
     state: ReceiverState
 
 

@@ -15,6 +15,7 @@ from srt_router.api.auth import auth_api
 from srt_router.api.backups import backups_api
 from srt_router.api.border import Border
 from srt_router.api.console import console_api
+from srt_router.api.described import describe
 from srt_router.api.destinations import destinations_api
 from srt_router.api.events import events_api
 from srt_router.api.feed import LiveFeed
@@ -22,6 +23,7 @@ from srt_router.api.guard import Guard
 from srt_router.api.health import health_api
 from srt_router.api.host import host_api
 from srt_router.api.live import live_api
+from srt_router.api.log_level import log_level_api
 from srt_router.api.metrics import Metrics, metrics_api
 from srt_router.api.network import Network
 from srt_router.api.processes import processes_api
@@ -31,6 +33,7 @@ from srt_router.api.routes import routes_api
 from srt_router.api.site import site
 from srt_router.api.statistics import statistics_api
 from srt_router.api.stream import stream_api
+from srt_router.api.thumbnails import thumbnails_api
 from srt_router.api.tokens import tokens_api
 from srt_router.api.transfer import transfer_api
 from srt_router.api.users import users_api
@@ -79,9 +82,11 @@ def create_app(rooms: Rooms) -> FastAPI:
     app.include_router(routes_api(manager))
     app.include_router(statistics_api(manager))
     app.include_router(stream_api(manager))
+    app.include_router(thumbnails_api(manager))
     app.include_router(route_editing_api(rooms.editor))
     app.include_router(destinations_api(rooms.editor))
     app.include_router(host_api(manager, rooms.settings))
+    app.include_router(log_level_api())
     app.include_router(processes_api(rooms.housekeeping))
     app.include_router(events_api(events))
     app.include_router(backups_api(rooms.backups))
@@ -90,6 +95,7 @@ def create_app(rooms: Rooms) -> FastAPI:
     app.include_router(live_api(feed))
     app.include_router(metrics_api(Metrics(manager, events, rooms.alarms, rooms.backups, feed)))
 
+    describe(app)
     problems.install(app)
     app.add_middleware(Guard, accounts=accounts, network=network)
     app.add_middleware(Border, network=network)  # added last, asked first

@@ -69,7 +69,7 @@ class _Files:
 
     def _read(self, name: str) -> _Part | None:
         path = self._folder / name
-        if path.suffix not in _TYPES or ".." in Path(name).parts:
+        if path.suffix not in _TYPES or ".." in Path(name).parts or not name.isprintable():
             return None
         try:
             plain = path.read_bytes()

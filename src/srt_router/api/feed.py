@@ -7,6 +7,7 @@ yet is replaced. Events are not: a client that is too slow for them is told that
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from collections.abc import Awaitable
 
 from pydantic import TypeAdapter
 
+from srt_router import __version__
 from srt_router.alarms.records import Alarm
 from srt_router.alarms.service import Alarms
 from srt_router.errors import RouteNotFound
@@ -110,6 +112,8 @@ class LiveFeed:
         """What was last told of a route, as a hash: the same is not told twice."""
         self._timer: asyncio.TimerHandle | None = None
         self._alarms_timer: asyncio.TimerHandle | None = None
+        self._server = json.dumps({"startedAt": _now_ms(), "version": __version__})
+        """Which life of the server this is."""
         self._ticking: asyncio.Task[None] | None = None
         self._building: asyncio.Task[str] | None = None
         self._next_build: asyncio.Task[str] | None = None
@@ -166,7 +170,7 @@ class LiveFeed:
                 numbers.append(self._numbers(route.id))
             if number % _IN_A_TURN == 0:
                 await asyncio.sleep(0)
-        head = f'{{"type":"snapshot","at":{_now_ms()},"lastEventId":{last_event}'
+        head = f'{{"type":"snapshot","at":{_now_ms()},"server":{self._server},"lastEventId":{last_event}'
         return f'{head},"routes":[{",".join(texts)}],"stats":{{{",".join(filter(None, numbers))}}}}}'
 
     def _words(self, route_id: str) -> str | None:

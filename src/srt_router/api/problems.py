@@ -33,13 +33,15 @@ from srt_router.errors import (
     StopFailed,
 )
 from srt_router.routes.copies import NoPortLeft
-from srt_router.routes.errors import FieldError, RouteInvalid, RoutesFileChanged, RoutesFileInvalid
+from srt_router.routes.errors import MOST_ERRORS, FieldError, RouteInvalid, RoutesFileChanged, RoutesFileInvalid
 from srt_router.storage.backup_folder import BackupInvalid, BackupNotFound
 from srt_router.storage.database import Unavailable
+from srt_router.supervision.applying import ProcessNotFound
 from srt_router.supervision.backup_sets import BackupFailed, RestoreFailed
 from srt_router.supervision.backups import BackupBusy
 from srt_router.supervision.editing import ChangeRefused, RoutesFileUnwritable
 from srt_router.supervision.salvo import SalvoRefused
+from srt_router.supervision.thumbnails import NoPicture, NothingOnAir, ThumbnailPending, ThumbnailsOff
 
 log = logging.getLogger("Api")
 
@@ -82,10 +84,15 @@ _STATUS: dict[type[SrtRouterError], tuple[int, str]] = {
     TokenNotFound: (404, "No such API token"),
     TokenRefused: (409, "The API token cannot be made"),
     Unavailable: (503, "gateway.db cannot be used"),
+    ProcessNotFound: (404, "No such process"),
     DestinationNotFound: (404, "No such destination"),
     PreconditionFailed: (412, "It was changed meanwhile"),
     ChangeRefused: (409, "What is on air could not follow"),
     SalvoRefused: (409, "The salvo was taken back"),
+    ThumbnailsOff: (404, "No thumbnails are made"),
+    NothingOnAir: (404, "Nothing is on air"),
+    ThumbnailPending: (404, "The thumbnail is being made"),
+    NoPicture: (404, "The stream shows no picture"),
     NoPortLeft: (409, "No port is left"),
     RoutesFileUnwritable: (503, "routes.json cannot be written"),
     BackupNotFound: (404, "No such backup"),
@@ -99,6 +106,8 @@ _STATUS: dict[type[SrtRouterError], tuple[int, str]] = {
     ReceiverInUse: (409, "Rules name the receiver"),
     TooMany: (409, "There are as many as there may be"),
 }
+_LONGEST = 8000
+"""Characters of one text in a problem."""
 _CODES = {404: "notFound", 405: "methodNotAllowed", 403: "forbidden"}
 
 
@@ -108,8 +117,15 @@ def _fields(errors: Iterable[FieldError]) -> list[FieldProblem]:
 
 def problem(status: int, code: str, title: str, detail: str, errors: list[FieldProblem] | None = None) -> JSONResponse:
     """The response for one problem."""
-    body = Problem(title=title, status=status, detail=detail, code=code, errors=errors or [])
+    told = [FieldProblem(field=_sayable(one.field), message=_sayable(one.message)) for one in errors or ()]
+    body = Problem(title=title, status=status, detail=_sayable(detail), code=code, errors=told)
     return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE)
+
+
+def _sayable(text: str) -> str:
+    """As UTF-8 can carry it, and not endless: JSON may name a field by half a character, or by a megabyte."""
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return short.encode("utf-8", "replace").decode()
 
 
 def install(app: FastAPI) -> None:
@@ -120,7 +136,7 @@ def install(app: FastAPI) -> None:
         other = (500, "The server could not do that")
         status, title = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), other)
         answer = problem(status, error.code, title, str(error), _fields(getattr(error, "errors", ())))
-        if isinstance(error, SignInThrottled):
+        if isinstance(error, SignInThrottled | ThumbnailPending):
             answer.headers["retry-after"] = str(error.wait_s)
         if status == 401:
             answer.headers["www-authenticate"] = 'Bearer realm="SRT Router"'
@@ -149,7 +165,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [FieldProblem(field=".".join(map(str, item["loc"])), message=item["msg"]) for item in error.errors()]
+        found = error.errors()[:MOST_ERRORS]
+        fields = [FieldProblem(field=".".join(map(str, item["loc"])), message=item["msg"]) for item in found]
         return problem(422, "requestInvalid", "The request is not valid", "See errors, field by field", fields)
 
     @app.exception_handler(Exception)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from srt_router.api.audit import audit
 from srt_router.api.problems import Problem
@@ -21,6 +21,20 @@ _ROUTE = TypeAdapter(RouteView)
 RouteId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Id of a route")]
 _NOT_FOUND: Responses = {404: {"model": Problem}}
 _START: Responses = {404: {"model": Problem}, 409: {"model": Problem, "description": "A check before the start failed"}}
+
+
+class ApplyBody(BaseModel):
+    """Which of the restarts that wait."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    process: str | None = Field(None, max_length=64, description="Type of one process; all that wait unless given")
+
+
+class Applied(BaseModel):
+    """What is restarted, in this order."""
+
+    items: list[str]
 
 
 def routes_api(manager: RouteManager) -> APIRouter:
@@ -46,6 +60,13 @@ def routes_api(manager: RouteManager) -> APIRouter:
         await manager.restart(route_id)
         audit(request, "route.restart", route_id=route_id)
         return _json(_ROUTE, manager.route(route_id))
+
+    @api.post("/{route_id}/apply", status_code=202, responses=_NOT_FOUND, summary="Do the restarts that wait")
+    async def apply(route_id: RouteId, request: Request, wanted: ApplyBody | None = None) -> Applied:
+        """Restarts what an upgrade would start with another command line, one process after another."""
+        items = manager.applying.apply(route_id, wanted.process if wanted else None)
+        audit(request, "route.apply", route_id=route_id, after={"processes": items})
+        return Applied(items=items)
 
     return api
 

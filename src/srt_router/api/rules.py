@@ -17,6 +17,7 @@ from srt_router.accounts.roles import Role
 MIB = 1024 * 1024
 BODY_BYTES = MIB
 IMPORT_BYTES = 16 * MIB
+SIGN_IN_BYTES = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ RULES: dict[str, Rule] = {
     "GET /metrics": Rule(Role.VIEWER, on_this_machine=True),
     # everybody
     "GET /api/health": OPEN,
-    "POST /api/auth/login": OPEN,
+    "POST /api/auth/login": Rule(None, body=SIGN_IN_BYTES),  # strangers get no more of our memory than they need
     # one's own account
     "POST /api/auth/logout": OWN,
     "GET /api/auth/me": OWN,
@@ -95,6 +96,7 @@ RULES: dict[str, Rule] = {
     "GET /api/routes": viewer(),
     "POST /api/routes": operator("route.create"),
     "GET /api/tags": viewer(),
+    "GET /api/thumbnails": viewer(),
     "POST /api/routes/salvo": operator("route.salvo", body=IMPORT_BYTES),
     "GET /api/routes/export": Rule(Role.VIEWER, secrets=Role.OPERATOR),
     "POST /api/routes/import": operator("route.import", body=IMPORT_BYTES),
@@ -114,17 +116,21 @@ RULES: dict[str, Rule] = {
     "POST /api/routes/{route_id}/destinations/{key}/stop": operator("destination.stop"),
     "GET /api/routes/{route_id}/stats": viewer(),
     "GET /api/routes/{route_id}/stream": viewer(),
+    "GET /api/routes/{route_id}/thumbnail": viewer(),
     "POST /api/routes/{route_id}/stats/reset": operator("statistics.reset"),
     "GET /api/routes/{route_id}/history": viewer(),
     "POST /api/routes/{route_id}/start": operator("route.start"),
     "POST /api/routes/{route_id}/stop": operator("route.stop"),
     "POST /api/routes/{route_id}/restart": operator("route.restart"),
+    "POST /api/routes/{route_id}/apply": operator("route.apply"),
     # the machine
     "GET /api/interfaces": viewer(),
     "GET /api/presets": viewer(),
     "GET /api/ports/free": viewer(),
     "GET /api/engine": viewer(),
     "GET /api/settings": operator(),
+    "GET /api/log-level": operator(),
+    "PUT /api/log-level": administrator("log.level"),
     "GET /api/doctor": operator(),
     # processes and events
     "GET /api/processes": viewer(),

@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 import logging
 import socket
-import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 import uvicorn.lifespan.off
-import uvicorn.protocols.http.auto
-import uvicorn.protocols.websockets.websockets_sansio_impl as uvicorn_ws  # imported here, not later on the running loop
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from srt_router.api.connections import HttpConnection, WebSocketConnection
 from srt_router.api.tls import Certificate, follow
 from srt_router.errors import PortTaken
 
@@ -22,9 +21,14 @@ log = logging.getLogger("SrtRouter")
 
 _CLOSE_S = 1
 """Seconds that open requests get at the end."""
+_ANSWER_S = 30
+"""Seconds that they get before another program goes on in this process."""
+_REQUEST_S = 2.0
+"""So long that program waits for the first request of a connection that was let in."""
+_QUIET_S = 0.25
+"""So long it waits for another request of one that had been used: who is told meanwhile that it closes, asks anew."""
+_LOOK_S = 0.02
 _CLIENT_SAYS_BYTES = 4096
-_ON_ITS_WAY_BYTES = 128 * 1024
-"""What waits in the kernel for one client of a WebSocket is out of date when it arrives."""
 
 
 class _Server(uvicorn.Server):
@@ -34,30 +38,41 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def finish(self) -> None:
+        """Let nobody in any more, and answer everybody who is in. Who comes now waits in the kernel."""
+        for one in self.servers:
+            one.close()
+        self.config.timeout_graceful_shutdown = _ANSWER_S
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while (quiet_s := loop.time() - began) < _REQUEST_S:
+            new = any(getattr(one, "cycle", self) is None for one in self.server_state.connections)
+            if quiet_s >= _QUIET_S and not new:
+                break
+            await asyncio.sleep(_LOOK_S)
 
-class _WebSocket(uvicorn_ws.WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, but a client that takes nothing any more does not keep its connection for ever."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        client = transport.get_extra_info("socket")
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_ITS_WAY_BYTES)  # the kernel would take megabytes
+class _LastAnswers:
+    """The application; from `closing` on, each answer says that its connection ends with it."""
 
-    async def run_asgi(self) -> None:
-        await super().run_asgi()
-        self.loop.call_later(_CLOSE_S, self._hang_up)
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.closing = False
 
-    def _hang_up(self) -> None:
-        if not self.disconnected:
-            client = self.transport.get_extra_info("socket")
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # drop what waits
-            self.transport.abort()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if self.closing and message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            await send(message)
+
+        await self._app(scope, receive, sent if scope["type"] == "http" else send)
 
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket's address, taken before anything else is touched. Raises PortTaken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # named as TCP, or asyncio leaves Nagle on: each answer on a kept connection would wait 40 ms for an ACK
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -78,11 +93,17 @@ def url(listener: socket.socket, *, tls: bool = False) -> str:
 
 
 async def serve_api(
-    app: FastAPI, listener: socket.socket, stop: asyncio.Event, certificate: Certificate | None = None
+    app: FastAPI,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    certificate: Certificate | None = None,
+    *,
+    handed_on: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Answer requests until `stop` is set."""
+    """Answer requests until `stop` is set. If `listener` is `handed_on` then, nobody who calls meanwhile is refused."""
+    answers = _LastAnswers(app)
     config = uvicorn.Config(
-        app,
+        answers,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -90,21 +111,26 @@ async def serve_api(
         date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_CLOSE_S,
-        ws=_WebSocket,
+        http=HttpConnection,
+        ws=WebSocketConnection,
         ws_max_size=_CLIENT_SAYS_BYTES,
         ws_per_message_deflate=False,  # each message is made once for all clients, not packed for each
-        h11_max_incomplete_event_size=65536,
         ssl_certfile=certificate.cert if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
     )
     config.load()
     server = _Server(config)
-    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    serving = asyncio.ensure_future(server.serve(sockets=[listener.dup()]))  # it closes what it is given
     following = asyncio.ensure_future(follow(certificate, config.ssl)) if certificate and config.ssl else None
     here = url(listener, tls=certificate is not None)
     log.info("SRT Router answers at %s (API documentation: %sdocs)", here, here)
     stopped = asyncio.ensure_future(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if not handed_on():
+        listener.close()
+    elif not serving.done():
+        answers.closing = True
+        await server.finish()
     server.should_exit = True
     stopped.cancel()
     if following:

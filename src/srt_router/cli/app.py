@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined] # meant for this
 
 from srt_router import __version__
 from srt_router.cli.backup import backup
 from srt_router.cli.cleanup import cleanup
+from srt_router.cli.config import config as config_commands
 from srt_router.cli.doctor import doctor
 from srt_router.cli.options import ConfigOption, read_settings
 from srt_router.cli.ps import ps
 from srt_router.cli.routes import routes
+from srt_router.cli.support import COMPLETE, completion, support_bundle
 from srt_router.cli.tokens import tokens
-from srt_router.cli.upgrade import upgrade_stop
+from srt_router.cli.upgrade import apply_restarts, upgrade, upgrade_stop
 from srt_router.cli.users import users
 from srt_router.errors import SrtRouterError
 
@@ -32,11 +36,16 @@ app = typer.Typer(
 app.command("cleanup")(cleanup)
 app.command("ps")(ps)
 app.command("doctor")(doctor)
+app.command("upgrade")(upgrade)
 app.command("upgrade-stop")(upgrade_stop)
+routes.command("apply")(apply_restarts)
+app.command("support-bundle")(support_bundle)
+app.command("completion")(completion)
 app.add_typer(routes)
 app.add_typer(users)
 app.add_typer(tokens)
 app.add_typer(backup)
+app.add_typer(config_commands)
 
 
 def main() -> None:
@@ -44,6 +53,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 is no reason to fail
+    if COMPLETE in os.environ:  # a shell asks which words may follow
+        completion_init()
     try:
         app()
     except SrtRouterError as error:

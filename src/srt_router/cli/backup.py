@@ -13,7 +13,7 @@ import typer
 from pydantic import TypeAdapter
 
 from srt_router.cli import display
-from srt_router.cli.desk import CommandFailed, Json, asked
+from srt_router.cli.desk import CommandFailed, Json, connected
 from srt_router.cli.options import ConfigOption, JsonOption, read_settings
 from srt_router.cli.users import moment
 from srt_router.processes.directories import SafeDirectory
@@ -29,8 +29,6 @@ backup = typer.Typer(
 
 _VERIFICATION = TypeAdapter(Verification)
 _RESTORED = TypeAdapter(Restored)
-_PATIENCE_S = 600.0
-"""A server may take so long for one backup."""
 
 NameArgument = Annotated[
     str, typer.Argument(help="Name of the backup, or the moment in it, or `latest`.", show_default=False)
@@ -46,7 +44,7 @@ def create(config: ConfigOption = None, json: JsonOption = False) -> None:
     settings = read_settings(config)
     server = find_server(settings)
     if server:
-        made = asked(server, "/api/backups", "POST", patience_s=_PATIENCE_S)
+        made: Json = {**connected(server).backups.create()}
     else:
         with _locked(settings), _folder(settings) as folder:
             content = backup_sets.routes_on_disk(settings.data_dir)
@@ -113,7 +111,7 @@ def restore(
         print(display.as_json({"done": False}) if json else "Nothing was done")
         return
     if server:
-        done = asked(server, f"/api/backups/{wanted}/restore", "POST", patience_s=_PATIENCE_S)
+        done: Json = {**connected(server).backups.restore(wanted)}
     else:
         with _locked(settings):
             found = backup_sets.restore_offline(settings.data_dir, wanted, "local")

@@ -10,8 +10,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from srt_router.accounts.accounts import Accounts, UserChange
 from srt_router.accounts.errors import TokenNotFound
@@ -24,8 +23,15 @@ from srt_router.storage.events import Event, EventStore
 from srt_router.supervision.events import OperatorAction
 from srt_router.supervision.installation import LiveServer, find_server
 
+if TYPE_CHECKING:
+    from srt_router.client import Client
+
 Json = dict[str, Any]
 T = TypeVar("T")
+
+
+_PATIENCE_S = 60.0
+"""A change may wait for others, and for processes to die."""
 
 
 class CommandFailed(SrtRouterError):  # noqa: N818 - said as it is
@@ -44,14 +50,13 @@ class Desk:
     def users(self) -> list[Json]:
         """Every user, as in `GET /api/users`."""
         if self._server:
-            return list(asked(self._server, "/api/users")["items"])
+            return [{**one} for one in connected(self._server).users.list()]
         return self._directly(_users)
 
     def add_user(self, name: str, role: Role, password: str, *, must_change: bool) -> None:
         """Add a user."""
         if self._server:
-            body = {"name": name, "role": role, "password": password, "mustChangePassword": must_change}
-            asked(self._server, "/api/users", "POST", body)
+            connected(self._server).users.add(name, role.value, password, must_change=must_change)
             return
 
         async def add(accounts: Accounts) -> OperatorAction:
@@ -63,14 +68,13 @@ class Desk:
     def change_user(self, name: str, change: UserChange) -> None:
         """Change a user."""
         if self._server:
-            given = {
-                "role": change.role,
-                "disabled": change.disabled,
-                "mustChangePassword": change.must_change_password,
-                "password": change.password,
-            }
-            body = {key: value for key, value in given.items() if value is not None}
-            asked(self._server, f"/api/users/{quote(name, safe='')}", "PATCH", body)
+            connected(self._server).users.change(
+                name,
+                role=change.role.value if change.role else None,
+                disabled=change.disabled,
+                must_change=change.must_change_password,
+                password=change.password,
+            )
             return
 
         async def edit(accounts: Accounts) -> OperatorAction:
@@ -86,7 +90,7 @@ class Desk:
     def remove_user(self, name: str) -> None:
         """Remove a user."""
         if self._server:
-            asked(self._server, f"/api/users/{quote(name, safe='')}", "DELETE")
+            connected(self._server).users.remove(name)
             return
 
         async def remove(accounts: Accounts) -> OperatorAction:
@@ -98,14 +102,13 @@ class Desk:
     def tokens(self) -> list[Json]:
         """Every API token, as in `GET /api/tokens`."""
         if self._server:
-            return list(asked(self._server, "/api/tokens")["items"])
+            return [{**one} for one in connected(self._server).tokens.list()]
         return self._directly(_tokens)
 
     def add_token(self, name: str, role: Role, expires_at: int | None) -> str:
         """Make an API token; the token itself."""
         if self._server:
-            body = {"name": name, "role": role, "expiresAt": expires_at}
-            return str(asked(self._server, "/api/tokens", "POST", body)["token"])
+            return connected(self._server).tokens.add(name, role.value, expires_at=expires_at)["token"]
         made: list[str] = []
 
         async def add(accounts: Accounts) -> OperatorAction:
@@ -122,7 +125,7 @@ class Desk:
         if not found:
             raise TokenNotFound(f"there is no token {name!r}: srt-router tokens list")
         if self._server:
-            asked(self._server, f"/api/tokens/{found[0]}", "DELETE")
+            connected(self._server).tokens.remove(found[0])
             return
 
         async def remove(accounts: Accounts) -> OperatorAction:
@@ -217,18 +220,8 @@ def _did(action: str, before: object, after: object) -> OperatorAction:
     return OperatorAction(action, "local", Role.ADMINISTRATOR, None, None, before, after)
 
 
-def asked(
-    server: LiveServer, path: str, method: str = "GET", body: object = None, patience_s: float | None = None
-) -> Json:
-    """What the server answers. Raises CommandFailed with its reason where it refuses."""
-    try:
-        status, content = server.ask(path, method, body, patience_s)
-    except OSError as error:
-        raise CommandFailed(f"the server ({server}) does not answer: {error}") from error
-    found = content if isinstance(content, dict) else {}
-    if status == 401:
+def connected(server: LiveServer) -> Client:
+    """To ask the server as somebody who may do everything. Raises CommandFailed where we may not."""
+    if server.address is not None and server.address.token is None:
         raise CommandFailed("the server's local credential cannot be read: run this as root or as the server's user")
-    if status >= 400:
-        details = [f"{one['field']}: {one['message']}" for one in found.get("errors", ())]
-        raise CommandFailed("; ".join(details) or str(found.get("detail", f"the server answered {status}")))
-    return found
+    return server.client(_PATIENCE_S)

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from srt_router.settings import Settings, load_settings
+from srt_router.settings import CONFIG, Settings, load_settings
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", help="TOML file with settings; SRT_ROUTER_<KEY> in the environment wins."),
+    typer.Option("--config", envvar=CONFIG, help="TOML file with settings; SRT_ROUTER_<KEY> in the environment wins."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 

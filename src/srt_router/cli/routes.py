@@ -117,7 +117,8 @@ def edit_route(  # noqa: PLR0913 - one parameter for each option
     Passphrases are shown as **********; one that is left so, or left out, stays. null removes it.
     """
     desk = RouteDesk(read_settings(config))
-    found = desk.route(route)
+    tagged = desk.tagged(route)
+    found = tagged.value
     if patch is not None:
         answer = desk.change("PATCH", found["id"], _parsed(patch, "--patch"), dry_run=dry_run)
     else:
@@ -125,9 +126,7 @@ def edit_route(  # noqa: PLR0913 - one parameter for each option
         if body == found["config"]:
             print("Nothing was changed", file=sys.stderr)
             return
-        if not file and desk.route(found["id"])["config"] != found["config"]:
-            raise CommandFailed(f"{found['id']} was changed by somebody else meanwhile: nothing was changed by you")
-        answer = desk.change("PUT", found["id"], body, dry_run=dry_run)
+        answer = desk.change("PUT", found["id"], body, dry_run=dry_run, if_match=None if file else tagged.etag)
     _tell(answer, "changed", json=json, dry_run=dry_run)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from srt_router.doctor.check import Check, Subject, fail, ok, warn
+from srt_router.errors import SrtRouterError
 from srt_router.processes import proc, sockets
 from srt_router.processes.ownership import Rules
 from srt_router.processes.states import Listed, ProcessState
@@ -39,16 +40,16 @@ def _health(name: str, found: LiveServer) -> Iterator[Check]:
         yield warn(name, f"{found} runs; where it answers is not known from here", "run this as the server's user")
         return
     try:
-        status, body = found.ask("/api/health")
-    except OSError as error:
-        message = f"{found} runs, but {found.url} does not answer ({error.strerror or error})"
-        yield fail(name, message, "look at its log; if it hangs, restart it")
+        with found.client() as client:
+            health = client.machine.health()
+    except SrtRouterError as error:
+        yield fail(name, f"{found} runs, but {error}", "look at its log; if it hangs, restart it")
         return
-    problems = body.get("problems", []) if isinstance(body, dict) else []
-    if status != 200:
-        yield fail(name, f"{found} answers at {found.url}: {'; '.join(map(str, problems)) or status}", "mend that")
+    problems = health["problems"]
+    if health["status"] != "ok":
+        yield fail(name, f"{found} answers at {found.url}: {'; '.join(problems) or health['status']}", "mend that")
     elif problems:
-        yield warn(name, f"{found} answers at {found.url}: {'; '.join(map(str, problems))}", "mend that")
+        yield warn(name, f"{found} answers at {found.url}: {'; '.join(problems)}", "mend that")
     else:
         yield ok(name, f"{found} answers at {found.url}")
 

@@ -11,6 +11,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from srt_router.monitoring.meter_state import MeterState
 from srt_router.monitoring.readings import Counts, Reading
 
 WINDOW_S = 10.0
@@ -87,6 +88,36 @@ class LegMeter:
         self.at_process_start = self.total
         self.bus_drops_at_process_start = self.bus_drops
         self._socket_drops.clear()
+
+    def keep(self) -> MeterState:
+        """What the meter of a next server begins with."""
+        last = self.reading
+        return MeterState.model_construct(
+            pid=self._pid,
+            life=last.life if last else None,
+            at_s=last.at_s if last else 0.0,
+            counts=last.counts if last else _NOTHING,
+            interval_s=self._interval_s,
+            total=self.total,
+            at_process_start=self.at_process_start,
+            at_reset=self.at_reset,
+            bus_drops=self.bus_drops,
+            bus_drops_at_process_start=self.bus_drops_at_process_start,
+            bus_drops_at_reset=self.bus_drops_at_reset,
+            socket_drops=dict(self._socket_drops),
+        )
+
+    def resume(self, kept: MeterState) -> None:
+        """Count on from there. What has passed since then counts, but it did not happen just now."""
+        self._pid = kept.pid
+        if kept.life is not None:
+            self.reading = Reading(kept.life, kept.at_s, kept.counts)
+        self._interval_s = kept.interval_s
+        self.total, self.at_process_start, self.at_reset = kept.total, kept.at_process_start, kept.at_reset
+        self.bus_drops, self.bus_drops_at_reset = kept.bus_drops, kept.bus_drops_at_reset
+        self.bus_drops_at_process_start = kept.bus_drops_at_process_start
+        self._socket_drops = dict(kept.socket_drops)
+        self._past = self._past_drops = True
 
     def reset(self) -> None:
         """Count anew what is shown as counted since the reset."""

@@ -72,10 +72,13 @@ class LastLines:
 
     def __init__(self, count: int = 200) -> None:
         self._lines: deque[str] = deque(maxlen=count)
+        self.total = 0
+        """Lines so far: while it is the same, they are."""
 
     def add(self, line: str) -> None:
         """Remember one more line."""
         self._lines.append(line)
+        self.total += 1
 
     def tail(self, count: int) -> list[str]:
         """The newest `count` lines, oldest first."""

@@ -17,6 +17,8 @@ NAMES = frozenset(
         "after_cleanup",
         "after_survivors",
         "after_adoption",
+        # replaced in place
+        "before_exec",
         # cleanup
         "after_left_overs",
         "after_files_judged",

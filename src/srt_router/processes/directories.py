@@ -17,14 +17,22 @@ _LOCK_PATIENCE_S = 1.0
 class SafeDirectory:
     """A directory that is real (no symlink), owned by us and writable by nobody else."""
 
-    def __init__(self, path: Path, *, mode: int, setting: str) -> None:
+    def __init__(self, path: Path, *, mode: int, setting: str, held: int | None = None) -> None:
         """Open `path`, made with `mode` if it is missing; `setting` names it in errors.
 
+        `held` is a descriptor of it that the program before us in this process has handed on, with the lock on it.
         Raises UnsafeDirectory with the remedy when it cannot be trusted.
         """
         self.path = path
         self._setting = setting
         self.fd = self._open(mode)
+        if held is not None:
+            self._take(held)
+
+    def _take(self, held: int) -> None:
+        same = os.path.samestat(os.fstat(held), os.fstat(self.fd))
+        os.close(self.fd if same else held)
+        self.fd = held if same else self.fd
 
     def _open(self, mode: int) -> int:
         try:

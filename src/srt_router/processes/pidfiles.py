@@ -53,7 +53,7 @@ class PidDirectory:
     """PID_DIR, opened once; every file in it is reached through that descriptor."""
 
     def __init__(self, directory: SafeDirectory) -> None:
-        self._fd = directory.fd
+        self._fd = self.fd = directory.fd
         self.path = directory.path
 
     def write(self, name: str, pid: int) -> None:

@@ -13,13 +13,21 @@ _NICE = -10
 _raised_from: int | None = None
 
 
-def raise_priority() -> None:
-    """Go in front, where we are allowed to (root, CAP_SYS_NICE, LimitNICE=); else stay."""
+def raise_priority(raised_from: int | None = None) -> None:
+    """Go in front, where we are allowed to (root, CAP_SYS_NICE, LimitNICE=); else stay.
+
+    `raised_from`: the program before us in this process has raised it already, from there.
+    """
     global _raised_from
-    before = os.getpriority(os.PRIO_PROCESS, 0)
+    before = os.getpriority(os.PRIO_PROCESS, 0) if raised_from is None else raised_from
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, min(before, _NICE))
         _raised_from = before
+
+
+def raised_from() -> int | None:
+    """The nice value before we raised our priority; None: we did not."""
+    return _raised_from
 
 
 def restore_priority(pid: int) -> None:

@@ -22,7 +22,7 @@ class Peer(StrEnum):
     """No SRT connection of its own (udpDuplicator, ffmpeg between two buses)."""
 
 
-FORMAT = 1
+FORMAT = 2
 """Of the command lines that plans make. It grows with a version that makes others from the same routes: what
 an earlier version started then stays on air, and is said to wait for a restart, instead of being taken for a
 route that was changed."""
@@ -62,6 +62,8 @@ class ProcessSpec:
     """A file that the process reads at its start and again whenever it is replaced."""
     config: str | None = None
     """The text that `config_path` should hold."""
+    demanded: tuple[str, ...] | None = None
+    """What counts of `argv` where a part of it says only where this program is installed; None: all of it."""
 
     @property
     def name(self) -> str:
@@ -71,7 +73,7 @@ class ProcessSpec:
     @property
     def spec_hash(self) -> str:
         """The format, and a hash of the command line that the route demands (SRT_ROUTER_SPEC)."""
-        return f"{FORMAT}-{_hash(self.argv)}"
+        return f"{FORMAT}-{_hash(self.demanded or self.argv)}"
 
 
 @lru_cache(maxsize=8192)

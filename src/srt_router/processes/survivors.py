@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+from srt_router.processes.child import Exit
 from srt_router.processes.ownership import Owner
 from srt_router.processes.pinned import Pinned
 from srt_router.processes.scan import Scanner
@@ -36,6 +40,23 @@ def survivors(scanner: Scanner) -> list[Survivor]:
     """
     pids, _ = scanner.candidates(quick=True)
     return [found for pid in pids if (found := _pinned(scanner, pid)) is not None]
+
+
+def reap(known: Iterable[int], alive: Collection[int]) -> dict[int, Exit]:
+    """How our own children have ended while this process was between two programs. For a thread.
+
+    `known` are PIDs that may be among them; those in `alive` are watched, and reaped by who watches them.
+    """
+    with contextlib.suppress(OSError):
+        known = [*known, *map(int, Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split())]
+    ended = {}
+    for pid in set(known).difference(alive):
+        with contextlib.suppress(ChildProcessError):  # no child of ours
+            found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
+            if found is not None:
+                by_signal = found.si_code != os.CLD_EXITED
+                ended[pid] = Exit(None, found.si_status) if by_signal else Exit(found.si_status, None)
+    return ended
 
 
 def close_all(unwanted: Iterable[Survivor]) -> None:

@@ -47,7 +47,11 @@ class Tag:
 
     def environment(self) -> dict[str, str]:
         """The whole environment for a child that carries this tag."""
-        return _kept() | {
+        return _kept() | self.marks()
+
+    def marks(self) -> dict[str, str]:
+        """The tag alone, as it stands in an environment."""
+        return {
             INSTANCE: self.instance,
             DATA_DIR: self.data_dir,
             ROUTE: self.route,

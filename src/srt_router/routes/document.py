@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn, cast
 
 from srt_router.routes.conflicts import Book
-from srt_router.routes.errors import FieldError, Location, RouteInvalid
+from srt_router.routes.errors import MOST_ERRORS, FieldError, Location, RouteInvalid
 from srt_router.routes.model import Route
 from srt_router.routes.parsing import parse_route
 from srt_router.routes.positions import Positions, positions
@@ -89,7 +89,7 @@ def shape_errors(data: object, duplicates: Iterable[Location] = ()) -> list[Fiel
         errors.append(FieldError(("routes",), "must be a list" if "routes" in data else "is required"))
     known = {"version", "routes"}
     errors += [FieldError((key,), "is not a known field") for key in data if key not in known]
-    return errors
+    return errors[:MOST_ERRORS]
 
 
 def _routes(items: list[object], where: Positions) -> tuple[tuple[Route, ...], list[FieldError]]:

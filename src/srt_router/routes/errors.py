@@ -9,6 +9,9 @@ from pathlib import Path
 Location = tuple[str | int, ...]
 """Where a value stands: JSON field names and list positions, outermost first."""
 
+MOST_ERRORS = 100
+"""So many are told at once: a document of megabytes may hold a million, and telling them holds the server up."""
+
 
 def field_path(location: Location) -> str:
     """Write a location as people do: `routes[0].destinations[1].port`."""

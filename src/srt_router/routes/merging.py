@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from srt_router.routes.errors import FieldError, RouteInvalid
 from srt_router.routes.fields import MASK
-from srt_router.routes.model import Route, new_destination_id
+from srt_router.routes.model import MAX_DESTINATIONS, Route, new_destination_id
 from srt_router.routes.parsing import parse_route
 from srt_router.routes.transcode_presets import PRESETS
 
@@ -207,8 +207,8 @@ def _named(data: Json, stored: Route) -> Route:
 def _with_ids(data: Json, stored: Sequence[Any]) -> Json:
     """Give every destination an id, so that it can be meant whatever comes or goes beside it."""
     ends = data.get("destinations")
-    if not isinstance(ends, list):
-        return data
+    if not isinstance(ends, list) or len(ends) > MAX_DESTINATIONS:
+        return data  # refused for that
     named: list[object] = []
     taken = {end.id for end in stored} | {end.get("id") for end in ends if _names(end)}
     for end in ends:

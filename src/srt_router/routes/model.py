@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Literal, cast
 
 from pydantic import BeforeValidator, Field, SecretStr, StrictBool, model_validator
@@ -217,6 +217,21 @@ def new_route_id(taken: Collection[str], now_ms: int | None = None) -> str:
     while f"route_{stamp}" in taken:
         stamp += 1
     return f"route_{stamp}"
+
+
+class NewIds:
+    """Ids for many new routes at once: each begins where the one before was found."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = set(taken)
+        self._next_ms = time.time_ns() // 1_000_000
+
+    def next(self) -> str:
+        """An id that is not taken; it is from now on."""
+        new = new_route_id(self.taken, self._next_ms)
+        self._next_ms = int(new.removeprefix("route_")) + 1
+        self.taken.add(new)
+        return new
 
 
 def new_destination_id(taken: Collection[str], now_ms: int | None = None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from srt_router.routes.errors import FieldError, Location, RouteInvalid
+from srt_router.routes.errors import MOST_ERRORS, FieldError, Location, RouteInvalid
 from srt_router.routes.model import Route, RouteInput, json_names
 
 _UNION_TAGS = frozenset({"srt", "udp"})
@@ -45,10 +45,9 @@ def parse_route_input(data: object) -> RouteInput:
 
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
-    """Translate pydantic's errors about a route: JSON names, our words, no values."""
-    return tuple(
-        _field_error(details) for details in error.errors(include_url=False, include_context=True, include_input=False)
-    )
+    """Translate pydantic's errors about a route, the first ones: JSON names, our words, no values."""
+    found = error.errors(include_url=False, include_context=True, include_input=False)
+    return tuple(map(_field_error, found[:MOST_ERRORS]))
 
 
 def _field_error(details: ErrorDetails) -> FieldError:

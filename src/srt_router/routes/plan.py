@@ -177,6 +177,7 @@ def _duplicator(
         legs=tuple(Leg("destination", index) for index, _ in destinations),
         config_path=path,
         config=_duplicator_config([destination for _, destination in destinations]),
+        demanded=("udpDuplicator", *ends, "--config", path),
     )
 
 

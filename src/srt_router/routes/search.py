@@ -20,6 +20,8 @@ class Search:
 
     def finds(self, route: Route) -> bool:
         """Tell whether a route is one that is looked for."""
+        if not self.tags and not self.text:
+            return True
         if not set(self.tags) <= set(route.tags):
             return False
         return not self.text or self.text.casefold() in _words(route)

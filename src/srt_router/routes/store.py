@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import os
+import stat
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
@@ -61,9 +63,9 @@ class RoutesFile:
         return parse(text)
 
     def load(self) -> Parsed:
-        """Read the file. No file means no routes. Never raises for its content; OSError for the disk."""
-        content = self._read()
-        parsed = _parse_bytes(content)
+        """Read the file. No file means no routes. Never raises: what cannot be read is an error of the file."""
+        content = self._look()
+        parsed = _judge(content) if isinstance(content, OSErrorText) else _parse_bytes(content)
         self._take_over(content, parsed)
         return parsed
 
@@ -189,10 +191,13 @@ class RoutesFile:
     def _read(self) -> bytes | None:
         """Return the content of the file, at most one byte more than is allowed; None where there is none."""
         try:
-            with self.path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a pipe would be waited for until somebody writes
+                raise OSError(errno.EINVAL, "is no regular file", str(self.path))
+            return file.read(MAX_BYTES + 1)
 
 
 def _is_routes_file(_: Change, path: str) -> bool:

@@ -8,9 +8,9 @@ from typing import cast
 
 from srt_router.routes.conflicts import Book
 from srt_router.routes.document import VERSION, shape_errors
-from srt_router.routes.errors import FieldError, RouteInvalid
+from srt_router.routes.errors import MOST_ERRORS, FieldError, RouteInvalid
 from srt_router.routes.merging import Json, created, replaced
-from srt_router.routes.model import Route, new_route_id
+from srt_router.routes.model import NewIds, Route
 
 
 class ImportMode(StrEnum):
@@ -30,21 +30,25 @@ def exported(routes: Sequence[Route], *, secrets: bool) -> Json:
 def imported(document: object, current: Sequence[Route], mode: ImportMode) -> tuple[Route, ...]:
     """Return all routes after an import; a route without an id is a new one.
 
-    Raises RouteInvalid with everything that is wrong, named by its place in the document.
+    Raises RouteInvalid with what is wrong (the first errors, where there are many), named by its place in the document.
     """
     if errors := shape_errors(document):
         raise RouteInvalid(errors)
     known = {route.id: route for route in current}
     found: dict[str, Route] = {}
+    ids = NewIds(known)
     for index, item in enumerate(cast("dict[str, list[object]]", document)["routes"]):
+        if len(errors) >= MOST_ERRORS:
+            break
         try:
-            route = _route(item, known, {*known, *found})
+            route = _route(item, known, ids)
         except RouteInvalid as error:
             errors += [one.under("routes", index) for one in error.errors]
             continue
         if route.id in found:
             errors.append(FieldError(("routes", index, "id"), "stands twice in the document"))
         found[route.id] = route
+        ids.taken.add(route.id)
     if errors:
         raise RouteInvalid(errors)
     after = found if mode is ImportMode.REPLACE else {**known, **found}
@@ -62,11 +66,11 @@ def _refuse_collisions(new: Sequence[Route], others: Sequence[Route]) -> None:
         raise RouteInvalid(errors)
 
 
-def _route(item: object, known: Mapping[str, Route], taken: set[str]) -> Route:
+def _route(item: object, known: Mapping[str, Route], ids: NewIds) -> Route:
     if not isinstance(item, Mapping):
         raise RouteInvalid([FieldError((), "must be an object")])
     data = dict(item)
     route_id = data.pop("id", None)
     if isinstance(route_id, str) and route_id in known:
         return replaced(data, known[route_id])
-    return created(data, new_route_id(taken) if route_id is None else route_id)
+    return created(data, ids.next() if route_id is None else route_id)

@@ -121,9 +121,27 @@ def inspect(path: Path) -> Contents:
             version = int(connection.execute("PRAGMA user_version").fetchone()[0])
             if version == 0:
                 raise Refused(f"{path.name} is no database of SRT Router")
+            _refuse_foreign_layout(connection, path.name, version)
             return Contents(version, _count(connection, "events"), _count(connection, "users"))
     except sqlite3.Error as error:
         raise Refused(f"{path.name} is damaged: {error}") from error
+
+
+def _refuse_foreign_layout(connection: sqlite3.Connection, name: str, version: int) -> None:
+    """Somebody may have made the copy: what acts by itself is not ours, and columns are taken over by their order."""
+    acting = "SELECT type, name FROM sqlite_schema WHERE type NOT IN ('table', 'index') OR sql LIKE 'CREATE VIRTUAL%'"
+    if found := connection.execute(acting).fetchone():
+        raise Refused(f"{name} holds a {found[0]} {found[1][:80]!r}, which no database of SRT Router has")
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as ours:
+        migrate(ours, 0, version)
+        for table in sorted(_tables(ours)):
+            if _columns(connection, table) != _columns(ours, table):
+                raise Refused(f"{name} has another table {table} than version {version} of SRT Router")
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+    found = connection.execute('SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) ORDER BY cid', [table])
+    return [tuple(row) for row in found]
 
 
 def modernise(path: Path) -> None:

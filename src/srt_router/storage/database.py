@@ -120,7 +120,7 @@ class Database:
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:  # the latter: a number that was read there is out of range
             raise self._failed(error) from error
         self._well()
         return value
@@ -154,13 +154,14 @@ class Database:
         try:
             with contextlib.closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as connection:
                 connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+                connection.text_factory = _text
                 return job(connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             raise Unavailable(f"{self.path} cannot be read: {error}") from error
 
     # How it fares
 
-    def _failed(self, error: sqlite3.Error | OSError) -> Unavailable:
+    def _failed(self, error: sqlite3.Error | OSError | OverflowError) -> Unavailable:
         if is_damage(error):
             self._close_now()
             return self._refuse(f"{self.path} is damaged ({error})")
@@ -237,6 +238,7 @@ def _make(path: Path) -> None:
 def connect(path: Path) -> sqlite3.Connection:
     """Open a database for writing and bring it to the newest layout. Raises Refused, sqlite3.Error."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         version, application = _number(connection, "user_version"), _number(connection, "application_id")
@@ -252,6 +254,11 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.close()
         raise
     return connection
+
+
+def _text(stored: bytes) -> str:
+    """Text that a disk has spoilt is better than none of all the rows around it."""
+    return stored.decode("utf-8", "replace")
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

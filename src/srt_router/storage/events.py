@@ -35,6 +35,8 @@ _GATHER_S = 0.1
 """Events of so long are written together."""
 _RETRY_S = 5.0
 _PRUNE_EVERY_S = 3600.0
+_LAST_ID = 2**53
+"""No id of ours comes near it: they are microseconds since the epoch."""
 _PRUNED_AT_ONCE = 20_000
 """A clock that jumped years ahead for a moment must not cost the whole history."""
 _IDS_PER_MS = 1000
@@ -244,8 +246,8 @@ def plain(value: object) -> object:
 
 
 def newest_id(connection: sqlite3.Connection) -> int:
-    """The id of the newest event; 0 where there is none."""
-    return connection.execute("SELECT max(id) FROM events").fetchone()[0] or 0
+    """The id of the newest event; 0 where there is none. One that a disk has spoilt leaves room for those to come."""
+    return connection.execute("SELECT max(id) FROM events WHERE id < ?", [_LAST_ID]).fetchone()[0] or 0
 
 
 def insert(connection: sqlite3.Connection, events: Iterable[Event]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -19,11 +18,12 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from srt_router.monitoring.connections import Connection
-from srt_router.processes.child import Child
 from srt_router.processes.directories import SafeDirectory
 from srt_router.routes.document import parse, render
 from srt_router.routes.model import Route
+from srt_router.supervision.carried_numbers import NUMBERS_FILE, CarriedNumbers
 from srt_router.supervision.process_record import ProcessRecord
+from srt_router.supervision.restart import Outcome
 
 log = logging.getLogger("RouteManager")
 
@@ -34,23 +34,39 @@ _MAX_BYTES = 16 * 1024 * 1024
 
 
 class CarriedProcess(BaseModel):
-    """How one process has fared. Counts only for the very process: its nonce is in its tag."""
+    """How one process has fared. Its connection counts only for the very process: its nonce is in its tag."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    nonce: str
+    nonce: str = ""
+    """Empty: it did not live, and waited for its next start."""
+    pid: int | None = None
     log_at: int = 0
     """Its log has been read up to here."""
     connection: Connection = Connection.UNKNOWN
     since_ms: int | None = None
     peer: str | None = None
+    peer_latency_ms: int | None = None
+    peer_version: str | None = None
     connects: int = 0
     rejection: str | None = None
     connected_this_life: bool = False
     restarts: int = 0
+    pause_s: float = 0.0
+    """The last pause before a restart."""
+    failures: tuple[float, ...] = ()
+    """When it failed (monotonic seconds: they count from the boot of the machine)."""
+    outcome: Outcome | None = None
+    """What its last end meant."""
     attempts: int = 0
     """Restarts that the health checker has spent."""
-    gave_up: bool = False
+    given_up_at: float | None = None
+    """When it gave up (monotonic seconds)."""
+    exit_code: int | None = None
+    """How its last life ended."""
+    exit_signal: int | None = None
+    exit_ms: int | None = None
+    exit_asked: bool = False
 
 
 class Carried(BaseModel):
@@ -81,11 +97,17 @@ class CarryOver:
     async def save(self) -> None:
         """Write what has changed; returns when it is there. A disk that refuses is said once."""
         async with self._lock:
-            text = json.dumps(self.gather().model_dump(), separators=(",", ":"))
+            text = self.gather().model_dump_json(exclude_defaults=True)
             if text == self._written:
                 return
             if await self._write(STATE_FILE, text):
                 self._written = text
+
+    async def save_numbers(self, numbers: CarriedNumbers) -> None:
+        """Keep what was counted."""
+        async with self._lock:
+            text = await asyncio.to_thread(numbers.model_dump_json, exclude_defaults=True)
+            await self._write(NUMBERS_FILE, text)
 
     async def save_routes(self, routes: Iterable[Route]) -> None:
         """Keep the routes as they are in effect: routes.json may be broken when the next server reads it."""
@@ -117,9 +139,22 @@ def read_carried(run_dir: SafeDirectory) -> Carried:
     return found if found.version == _VERSION else Carried()
 
 
+def read_numbers(run_dir: SafeDirectory) -> CarriedNumbers:
+    """What an earlier server has counted; nothing where that is missing, cut or garbled."""
+    text = _read(run_dir, NUMBERS_FILE)
+    if text is None:
+        return CarriedNumbers()
+    try:
+        found = CarriedNumbers.model_validate_json(text)
+    except ValidationError:
+        log.warning("What the server before has counted cannot be read: counters begin anew")
+        return CarriedNumbers()
+    return found if found.version == _VERSION else CarriedNumbers()
+
+
 def forget_carried(run_dir: SafeDirectory) -> None:
     """Nothing of an earlier server counts: its processes have been ended."""
-    for name in (STATE_FILE, ROUTES_FILE):
+    for name in (STATE_FILE, ROUTES_FILE, NUMBERS_FILE):
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             os.unlink(name, dir_fd=run_dir.fd)
 
@@ -130,21 +165,32 @@ def read_routes_on_air(run_dir: SafeDirectory) -> tuple[Route, ...]:
     return () if text is None else parse(text).routes
 
 
-def carried_process(record: ProcessRecord, child: Child, log_at: int) -> CarriedProcess:
-    """What is kept of a process that lives."""
-    connection = record.connection
-    return CarriedProcess(
-        nonce=child.nonce,
-        log_at=log_at,
+def carried_process(record: ProcessRecord, log_at: int) -> CarriedProcess:
+    """What is kept of a process that lives, or waits for its next start."""
+    connection, child, last = record.connection, record.child, record.last_exit
+    restarts = record.state.restarts
+    return CarriedProcess.model_construct(
+        nonce=child.nonce if child else "",
+        pid=child.pid if child else None,
+        log_at=log_at if child else 0,
         connection=connection.connection,
         since_ms=connection.since_ms,
         peer=connection.peer,
+        peer_latency_ms=connection.peer_latency_ms,
+        peer_version=connection.peer_version,
         connects=connection.connects,
         rejection=record.rejection,
         connected_this_life=record.connected_this_life,
-        restarts=record.state.restarts.total,
+        restarts=restarts.total,
+        pause_s=restarts.pause_s,
+        failures=restarts.failures,
+        outcome=record.state.last_outcome,
         attempts=record.watch.attempts,
-        gave_up=record.watch.given_up,
+        given_up_at=record.watch.given_up_at,
+        exit_code=last.code if last else None,
+        exit_signal=last.signal if last else None,
+        exit_ms=record.last_exit_ms,
+        exit_asked=record.last_exit_asked,
     )
 
 

@@ -16,6 +16,7 @@ from srt_router.supervision.health_events import HEALTH_KINDS
 from srt_router.supervision.restart import Outcome
 from srt_router.supervision.route_state import RouteStatus
 from srt_router.supervision.stream_errors import STREAM_KINDS
+from srt_router.supervision.upgrade_events import UPGRADE_KINDS
 
 # The server
 
@@ -28,8 +29,12 @@ class ServerStarted(ServerEvent):
     version: str
     routes: int
     """How many routes are configured."""
+    replaced: str | None = None
+    """The version that it follows in its process, without a stop; None: it was started."""
 
     def _say(self) -> str:
+        if self.replaced is not None:
+            return f"SRT Router {self.version} goes on with {self.routes} route(s) after {self.replaced}"
         return f"SRT Router {self.version} started with {self.routes} route(s)"
 
 
@@ -195,18 +200,6 @@ class RouteStarted(RouteEvent):
 
     def _say(self) -> str:
         return f"Route {self.route_id} was started ({self.reason})"
-
-
-@dataclass(frozen=True, slots=True)
-class RouteTakenOver(RouteEvent):
-    """A new server has taken the route over while it was on air; its stream was not touched."""
-
-    kind: ClassVar[str] = "routeTakenOver"
-    process_types: list[str]
-    """The processes that go on."""
-
-    def _say(self) -> str:
-        return f"Route {self.route_id} was taken over on air: {', '.join(self.process_types)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +371,6 @@ _KINDS: tuple[type[ServerEvent], ...] = (
     RouteEdited,
     RouteRemoved,
     RouteStarted,
-    RouteTakenOver,
     RouteStopped,
     StartRefused,
     RouteStatusChanged,
@@ -393,6 +385,7 @@ _KINDS: tuple[type[ServerEvent], ...] = (
     *STREAM_KINDS,
     *ALARM_KINDS,
     *BACKUP_KINDS,
+    *UPGRADE_KINDS,
 )
 KINDS = {each.kind: each for each in _KINDS}
 """Every kind there is, by name."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from srt_router.errors import UnsafeDirectory
+from srt_router.errors import SrtRouterError, UnsafeDirectory
 from srt_router.processes.directories import SafeDirectory, is_locked, lock_holder
 from srt_router.processes.instance import Instance, read_instance_id
 from srt_router.processes.pidfiles import PidDirectory
@@ -17,11 +18,33 @@ from srt_router.processes.scan import Scanner
 from srt_router.processes.server_file import read_server_file
 from srt_router.processes.states import Listed, list_processes, listing
 from srt_router.settings import Settings
-from srt_router.supervision.asking import Address, ask
 from srt_router.supervision.inventory import KnownProcess
+
+if TYPE_CHECKING:
+    from srt_router.client import Client
+    from srt_router.client.answers import RouteView
 
 _NO_INSTALLATION = Instance(id="-", data_dir="-", first_start=True)
 """Matches no tag: while there is no installation, no process is ours."""
+LOOK_S = 2.0
+"""So long a command waits for a server that only tells something."""
+
+
+class ServerHidden(SrtRouterError):  # noqa: N818 - said as it is
+    """A server runs, and cannot be asked from here."""
+
+    code = "serverHidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server answers, and how we sign in there."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+    """None where we may not read it."""
+    certificate: Path | None = None
+    """The file with what it shows of itself where it speaks TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +63,14 @@ class LiveServer:
         """Where it should answer; None when that is not known."""
         return self.address.url if self.address else None
 
-    def ask(
-        self, path: str, method: str = "GET", body: object = None, patience_s: float | None = None
-    ) -> tuple[int, object]:
-        """Ask it for a JSON document: status and content. Raises OSError when none answers."""
+    def client(self, timeout_s: float = LOOK_S) -> Client:
+        """To ask it, once each time. Raises ServerHidden."""
         if self.address is None:
-            raise OSError(f"where {self} answers is not known from here: run this as the server's user")
-        return ask(self.address, path, method, body, patience_s)
+            raise ServerHidden(f"where {self} answers is not known from here: run this as the server's user")
+        from srt_router.client import Client  # a fifth of a second: only where a server is asked
+
+        found = self.address
+        return Client(found.url, token=found.token, verify=found.certificate or True, timeout_s=timeout_s, again=False)
 
     def __str__(self) -> str:
         """`PID 4711`, or what is known instead."""
@@ -125,15 +149,13 @@ def find_server(settings: Settings) -> LiveServer | None:
 def known_by(server: LiveServer) -> list[KnownProcess] | None:
     """What that server knows of its processes; None when it does not answer."""
     try:
-        status, body = server.ask("/api/routes")
-        return _known(body) if status == 200 else None
-    except (OSError, KeyError, TypeError):
+        with server.client() as client:
+            return _known(client.routes.list())
+    except (SrtRouterError, KeyError, TypeError):
         return None
 
 
-def _known(body: object) -> list[KnownProcess]:
-    if not isinstance(body, dict):
-        raise TypeError("no object")
+def _known(routes: list[RouteView]) -> list[KnownProcess]:
     return [
         KnownProcess(
             route=str(route["id"]),
@@ -143,7 +165,7 @@ def _known(body: object) -> list[KnownProcess]:
             command=str(process["command"]),
             pid_file=str(process["pidFile"]),
         )
-        for route in body["items"]
+        for route in routes
         for process in route["processes"]
     ]
 

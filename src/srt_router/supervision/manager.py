@@ -23,6 +23,7 @@ from srt_router.routes.engine import Engine
 from srt_router.routes.errors import FieldError
 from srt_router.routes.model import Route
 from srt_router.storage.statistics import StatisticsStore
+from srt_router.supervision.applying import Applying
 from srt_router.supervision.buses import BusBook
 from srt_router.supervision.checks import PortTable
 from srt_router.supervision.event_bus import EventBus
@@ -40,7 +41,7 @@ from srt_router.supervision.route_state import RouteStatus
 from srt_router.supervision.services import Services
 from srt_router.supervision.stream_monitor import StreamMonitor
 from srt_router.supervision.tally import Tally
-from srt_router.supervision.views import RouteView, route_view
+from srt_router.supervision.views import RouteView, condition, route_view
 
 log = logging.getLogger("RouteManager")
 
@@ -80,7 +81,10 @@ class RouteManager:
         self.monitor.continuity_errors = self.streams.continuity_errors
         self._statistics_task = tasks.create_task(self._read_statistics(), name="statistics")
         self.foresight = Foresight(self._owners, self._services)
-        self.handover = Handover(self._owners, self._services)
+        self.handover = Handover(self._owners, self._services, self.monitor, self.streams)
+        self.applying = Applying(self._owners, self._services)
+        self.on_look: Callable[[], None] | None = None
+        """Called each time after every route was looked at: proof that this server does its work."""
 
     def hardware_from(self, trial: asyncio.Task[frozenset[str]]) -> None:
         """Routes that may encode in hardware wait for this trial before they start; no other does."""
@@ -198,6 +202,7 @@ class RouteManager:
         await self.handover.save()
         self.handover.end()
         self._closing = True
+        self.applying.close()
         stops = await _in_turns([owner.close("serverStopping") for owner in self._owners.values()])
         await asyncio.gather(self.streams.close(), *stops)
         self._statistics_task.cancel()
@@ -209,8 +214,10 @@ class RouteManager:
         """End supervision and nothing else: every route stays on air, for the next server."""
         self._services.spawner.close()
         await self.handover.save()
+        await self.handover.save_numbers()
         self.handover.end()
         self._closing = True
+        self.applying.close()
         for owner in self._owners.values():
             owner.leave()
         await self.streams.close()
@@ -272,6 +279,11 @@ class RouteManager:
         """One route. Raises RouteNotFound."""
         return route_view(self._owner(route_id), self.monitor.warnings(route_id), self.streams.summary(route_id))
 
+    def condition(self, route_id: str) -> tuple[object, ...]:
+        """What `route` is made of: while it is the same, so is that. Raises RouteNotFound."""
+        warnings, stream = self.monitor.warnings(route_id), self.streams.summary(route_id)
+        return (*condition(self._owner(route_id)), *warnings, stream)
+
     def pids(self) -> frozenset[int]:
         """The PIDs of every live process of every route, and of the server's own."""
         records = (record for owner in self._owners.values() for record in owner.processes.values())
@@ -331,6 +343,8 @@ class RouteManager:
             self._services.spawner.unwritten.retry()
             await asyncio.sleep(0)
             await self.handover.save()
+            if self.on_look is not None:
+                self.on_look()
             pause_s = self.monitor.pause_s()
             due = time.monotonic() + pause_s
             await asyncio.sleep(pause_s)

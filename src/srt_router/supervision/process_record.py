@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from srt_router.monitoring import connections
@@ -48,7 +49,7 @@ class ProcessRecord:
     error: str | None = None
     """Why it cannot be started, or ended."""
     outdated: bool = False
-    """An earlier version started it, with another command line than this one would."""
+    """An earlier version started it, with another command line than this one would: it waits to be restarted."""
 
     @property
     def pid(self) -> int | None:
@@ -123,3 +124,17 @@ class ProcessRecord:
         """Its log says nothing of a peer: it has none, or it is the test source."""
         kinds = {leg.kind for leg in self.spec.legs}
         return "testSource" in kinds or (self.spec.peer is Peer.NONE and not self.feeds)
+
+
+def pending(records: Iterable[ProcessRecord]) -> list[str]:
+    """The types of those that wait to be restarted after an upgrade, in the order in which that disturbs least.
+
+    Destinations first, each of them alone; then what they all depend on.
+    """
+    found = [record for record in records if record.outdated]
+    return [record.spec.process_type for record in sorted(found, key=_how_much_depends_on_it)]
+
+
+def _how_much_depends_on_it(record: ProcessRecord) -> int:
+    kinds = {leg.kind for leg in record.spec.legs}
+    return 3 if "testSource" in kinds else 2 if "source" in kinds else 1 if "transcode" in kinds else 0

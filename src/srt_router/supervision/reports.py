@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from srt_router.monitoring.connections import ConnectionState
 from srt_router.processes.child import Child
@@ -13,10 +13,11 @@ from srt_router.routes.model import Route
 from srt_router.supervision import events
 from srt_router.supervision.event import ServerEvent
 from srt_router.supervision.event_bus import EventBus
-from srt_router.supervision.process_record import ProcessRecord, now_ms
+from srt_router.supervision.process_record import ProcessRecord, now_ms, pending
 from srt_router.supervision.process_state import Ended, ProcessState
 from srt_router.supervision.restart import Outcome
 from srt_router.supervision.route_state import RouteStatus
+from srt_router.supervision.upgrade_events import RouteTakenOver
 
 log = logging.getLogger("RouteManager")
 
@@ -52,10 +53,15 @@ class RouteReports:
         """The route was put on air."""
         self.emit(events.RouteStarted(self._id, reason))
 
-    def adopted(self, process_types: list[str]) -> None:
+    def adopted(self, records: Iterable[ProcessRecord]) -> None:
         """Processes of an earlier server were taken over, on air."""
+        alive = [record for record in records if record.child]
+        process_types, outdated = [one.spec.process_type for one in alive], pending(alive)
         log.info("Route %s is taken over on air: %s", self._id, ", ".join(process_types))
-        self.emit(events.RouteTakenOver(self._id, process_types))
+        if outdated:
+            text = "Route %s: this version would restart %s; that waits until you say so (srt-router routes apply %s)"
+            log.warning(text, self._id, ", ".join(outdated), self._id)
+        self.emit(RouteTakenOver(self._id, process_types, outdated))
 
     def stopped(self, reason: str) -> None:
         """The last process of the route is dead."""

@@ -23,6 +23,7 @@ from srt_router.processes import usage
 from srt_router.processes.spawner import STATS_SUFFIX
 from srt_router.storage.statistics import StatisticsStore
 from srt_router.supervision import route_legs
+from srt_router.supervision.carried_numbers import CarriedRoute
 from srt_router.supervision.health import Limits
 from srt_router.supervision.health_events import WarningRaised
 from srt_router.supervision.process_record import ProcessRecord, now_ms
@@ -91,6 +92,10 @@ class RouteMonitor:
     """Where each second is kept."""
     continuity_errors: Callable[[str], int | None] = field(default=lambda _route: None)
     """Continuity errors counted so far in the stream of a route; None where nobody counts."""
+    before: dict[str, CarriedRoute] = field(default_factory=dict)
+    """What an earlier server had counted of routes that were taken over."""
+    was_reset: bool = False
+    """Something was, since this was last kept for the next server."""
     _routes: dict[str, RouteNumbers] = field(default_factory=dict)
     _clock: SeriesClock = field(default_factory=SeriesClock)
     _bus_drops: BusDrops = field(default_factory=BusDrops)
@@ -146,6 +151,7 @@ class RouteMonitor:
             return
         if numbers is None:
             numbers = self._routes[route_id] = RouteNumbers(route_id, owner.started_ms)
+            numbers.resume(self.before.pop(route_id, None))
         numbers.follow(owner.route, owner.processes)
         at_ms = now_ms()
         for record in owner.processes.values():
@@ -176,6 +182,15 @@ class RouteMonitor:
         """The route is off air."""
         for event in self._routes.pop(route_id).warnings.clear(now_ms()):
             self.services.events.emit(event)
+
+    async def keep(self) -> dict[str, CarriedRoute]:
+        """What the next server begins with, by route."""
+        kept = {}
+        for number, (route_id, numbers) in enumerate(list(self._routes.items()), 1):
+            kept[route_id] = numbers.keep()
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return kept
 
     # What there is
 
@@ -211,6 +226,7 @@ class RouteMonitor:
         self._owner(route_id)
         if found := self._routes.get(route_id):
             found.reset(now_ms())
+            self.was_reset = True
 
     def warnings(self, route_id: str) -> list[RouteWarning]:
         """What is beyond its threshold on a route."""

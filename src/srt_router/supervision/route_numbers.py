@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from srt_router.monitoring import leg_statistics, readings
 from srt_router.monitoring.leg_meter import LegMeter
 from srt_router.monitoring.leg_statistics import Carried, LegIdentity, ProcessUse
+from srt_router.monitoring.meter_state import MeterState
 from srt_router.monitoring.readings import Counts, Reading, count
 from srt_router.monitoring.statistics import Sample
 from srt_router.monitoring.thresholds import Metric
@@ -17,6 +18,7 @@ from srt_router.routes.bus import Bus
 from srt_router.routes.model import Route
 from srt_router.storage.ring import Values
 from srt_router.supervision import route_legs
+from srt_router.supervision.carried_numbers import CarriedRoute
 from srt_router.supervision.process_record import ProcessRecord
 from srt_router.supervision.route_warnings import Observation, RecentSum, RouteWarnings
 from srt_router.supervision.taps import BusTaps
@@ -72,6 +74,8 @@ class RouteNumbers:
     """By process type."""
     _meters: dict[str, LegMeter] = field(default_factory=dict)
     """By series."""
+    _kept: dict[str, MeterState] = field(default_factory=dict)
+    """What a server before had counted, of legs that were not looked at yet."""
     _route: Route | None = None
     _errors: RecentSum = field(default_factory=RecentSum)
     _errors_total: int | None = None
@@ -84,6 +88,18 @@ class RouteNumbers:
         self.reset_at = now_ms
         for meter in self._meters.values():
             meter.reset()
+
+    # Beyond the life of a server
+
+    def keep(self) -> CarriedRoute:
+        """What the next server begins with."""
+        legs = {series: meter.keep() for series, meter in self._meters.items()}
+        return CarriedRoute.model_construct(started_ms=self.started_ms, reset_at=self.reset_at, legs=legs)
+
+    def resume(self, kept: CarriedRoute | None) -> None:
+        """Count on from there, if it is of the same life of the route."""
+        if kept is not None and kept.started_ms == self.started_ms:
+            self.reset_at, self._kept = kept.reset_at, dict(kept.legs)
 
     # Looking
 
@@ -112,9 +128,17 @@ class RouteNumbers:
         for leg in spec.legs:
             if leg.kind in _SHOWN:
                 identity = route_legs.identity(route, leg, spec)
-                meter = self._meters.setdefault(identity.series, LegMeter(countable=_countable(leg, spec)))
+                meter = self._meter(identity.series, _countable(leg, spec))
                 legs.append(MeteredLeg(leg, identity, route_legs.udp_target(route, leg), meter))
         return Carrier(spec, legs, before.seen if before else None, before.use if before else None)
+
+    def _meter(self, series: str, countable: Counts) -> LegMeter:
+        meter = self._meters.get(series)
+        if meter is None:
+            meter = self._meters[series] = LegMeter(countable=countable)
+            if kept := self._kept.pop(series, None):
+                meter.resume(kept)
+        return meter
 
     def look(self, record: ProcessRecord, sample: Sample | None, look: Look) -> None:
         """Once a second: what one process has reported and done."""

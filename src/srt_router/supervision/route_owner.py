@@ -23,7 +23,7 @@ from srt_router.routes.bus import Bus
 from srt_router.routes.model import Route
 from srt_router.routes.plan import PlanContext, plan
 from srt_router.supervision import process_state as ps
-from srt_router.supervision.adoption import Adoption, buses_text, take_over
+from srt_router.supervision.adoption import Adoption, buses_text, late_news, take_over
 from srt_router.supervision.checks import PortTable
 from srt_router.supervision.configuring import configure
 from srt_router.supervision.gate import Gate
@@ -67,7 +67,7 @@ class RouteOwner:
         self._gate = Gate(route.id, services, self._tell)
         self._recheck: asyncio.TimerHandle | None = None
         self._stop_waiters: list[asyncio.Future[None]] = []
-        self._next_starts: list[Order] = []
+        self.next_starts: list[Order] = []
         """Orders to start that wait for the last old process to die."""
         self._closed = ""
         self._to_end: list[Child] = []
@@ -96,11 +96,12 @@ class RouteOwner:
         self.wanted, self._context, self.started_ms = True, adoption.context, adoption.started_ms
         self.processes |= take_over(adoption, self._services, self._child_ended, self._read_log)
         self._told = self.status
-        self._reports.adopted([*self.processes])
+        self._reports.adopted(self.processes.values())
 
-    def complete(self) -> None:
+    def complete(self, adoption: Adoption) -> None:
         """Start what is missing."""
-        self._tell(Complete())
+        for message in late_news(adoption, self.processes):
+            self._tell(message)
 
     def leave(self) -> None:
         """End the owner and nothing else: its processes stay on air, for the next server."""
@@ -136,7 +137,7 @@ class RouteOwner:
     @property
     def status(self) -> RouteStatus:
         """The status of the route now."""
-        if self._next_starts:
+        if self.next_starts:
             return RouteStatus.RESTARTING
         views = [record.view() for record in self.processes.values()]
         return route_status(wanted=self.wanted, refused=bool(self.refused), processes=views)
@@ -199,7 +200,7 @@ class RouteOwner:
         if order.again and self.wanted:
             self._take_down()
         if not self.wanted and self.processes:
-            self._next_starts.append(replace(order, table=None, again=False))
+            self.next_starts.append(replace(order, table=None, again=False))
             return
         if self.wanted and not self.refused:
             answer(order.done)  # it is on air already: asking twice does no harm
@@ -233,7 +234,7 @@ class RouteOwner:
         self._take_down()
 
     def _refuse_next_starts(self, reason: str) -> None:
-        starts, self._next_starts = self._next_starts, []
+        starts, self.next_starts = self.next_starts, []
         for order in starts:
             answer(order.done, StartRefused(self.route.id, [reason]))
 
@@ -377,14 +378,14 @@ class RouteOwner:
                 self._forget(record)
         if not self.wanted and not self.processes:
             if self.started_ms is not None:
-                self._reports.stopped(self._closed or ("restart" if self._next_starts else "order"))
+                self._reports.stopped(self._closed or ("restart" if self.next_starts else "order"))
             self.started_ms = None
             waiters, self._stop_waiters = self._stop_waiters, []
             for done in waiters:
                 answer(done)
-            for order in list(self._next_starts):  # emptied last: until then the route is restarting
+            for order in list(self.next_starts):  # emptied last: until then the route is restarting
                 await self._order_start(order)
-            self._next_starts.clear()
+            self.next_starts.clear()
 
     def _forget(self, record: ProcessRecord) -> None:
         process_type = record.spec.process_type

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from srt_router.errors import RouteNotFound, SrtRouterError, StartRefused, StopFailed
-from srt_router.routes.errors import FieldError, RouteInvalid
+from srt_router.routes.errors import MOST_ERRORS, FieldError, RouteInvalid
 from srt_router.routes.merging import Json, created, patched, replaced
 from srt_router.routes.model import Route, new_route_id
 from srt_router.supervision.editing import Edited, RouteEditor, Routes
@@ -87,6 +87,8 @@ def _change(steps: Sequence[Step]) -> Callable[[Routes], Routes]:
         found = {route.id: route for route in routes}
         errors: list[FieldError] = []
         for index, step in enumerate(steps):
+            if len(errors) >= MOST_ERRORS:
+                break
             try:
                 _apply(step, found)
             except RouteInvalid as error:

@@ -35,6 +35,7 @@ from srt_router.processes.spawner import (
 from srt_router.processes.spec import ProcessSpec
 from srt_router.processes.tag import SERVER, STREAM_MONITOR
 from srt_router.routes.bus import Bus
+from srt_router.supervision.carried_numbers import CarriedStream
 from srt_router.supervision.inventory import KnownProcess
 from srt_router.supervision.restart import Outcome, Restarts, next_restart
 from srt_router.supervision.route_owner import RouteOwner
@@ -42,6 +43,7 @@ from srt_router.supervision.services import Services
 from srt_router.supervision.stream_errors import QUIET_S, ErrorEpisodes
 from srt_router.supervision.stream_results import BusResult, ResultsFile, StreamResults
 from srt_router.supervision.stream_views import StreamItem, StreamLeg, StreamState, StreamSummary, item, summary
+from srt_router.supervision.thumbnails import NothingOnAir, Thumbnail, Thumbnails, ThumbnailsOff
 
 log = logging.getLogger("StreamMonitor")
 
@@ -86,12 +88,17 @@ class StreamMonitor:
         self._watched: dict[str, _Watched] = {}
         self._keys: dict[Place, str] = {}
         self._results = StreamResults()
+        self._thumbnails = Thumbnails(services.spawner.run_dir.fd)
         self._file = ResultsFile(self._spec.name + STATS_SUFFIX, services.spawner.run_dir.fd)
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """From now on the process is started when there is something to watch."""
+    def start(self, thumbnail_share: float | None = None) -> None:
+        """From now on the process is started when there is something to watch.
+
+        Thumbnails may cost that share of one core; None: none are made.
+        """
+        self._thumbnails.share = thumbnail_share
         self._task = self._services.tasks.create_task(self._run(), name="stream monitor")
 
     # What others ask
@@ -117,6 +124,31 @@ class StreamMonitor:
         key = self._keys.get(Place(route_id, StreamLeg.SOURCE), "")
         result = self._results.buses.get(key)
         return result.total.continuity_errors if result is not None and result.line and self._fresh() else None
+
+    def thumbnail(self, route_id: str) -> Thumbnail:
+        """The newest picture of what comes in.
+
+        Raises ThumbnailsOff, NothingOnAir, ThumbnailPending (and has it made), NoPicture.
+        """
+        if self._thumbnails.share is None:
+            raise ThumbnailsOff("no thumbnails are made here: THUMBNAILS or STREAM_MONITOR is switched off")
+        key = self._keys.get(Place(route_id, StreamLeg.SOURCE))
+        if key is None or not self._owners[route_id].wanted or not self._flows(key):
+            raise NothingOnAir(f"there is no picture of route {route_id}: nothing comes in")
+        return self._thumbnails.ask(key, route_id)
+
+    def _flows(self, key: str) -> bool:
+        group, _, port = key.partition(":")
+        return self._services.taps.flow(Bus(group, int(port))) is True
+
+    def keep(self, route_id: str) -> dict[str, CarriedStream]:
+        """What the next server counts on from, by leg."""
+        keys = ((leg, self._keys.get(Place(route_id, leg), "")) for leg in StreamLeg)
+        return {leg: self._results.buses[key].keep() for leg, key in keys if key in self._results.buses}
+
+    def resume(self, buses: Iterable[tuple[Bus, CarriedStream]]) -> None:
+        """Count on from what an earlier server had counted."""
+        self._results.before |= {f"{bus.group}:{bus.port}": kept for bus, kept in buses}
 
     def reset(self, route_id: str) -> None:
         """Count anew what is told as counted since the last reset."""
@@ -190,15 +222,20 @@ class StreamMonitor:
                 del self._watched[key]
                 del self._keys[one.place]
                 self._results.buses.pop(key, None)
+                self._thumbnails.forget(key)
                 self._services.announce(one.place.route_id)
         for key, place in places.items():
             if key not in self._watched:
                 self._watched[key] = _Watched(place, ErrorEpisodes(place.route_id, place.leg))
                 self._keys[place] = key
+                self._thumbnails.begin(key)
 
     def _orders(self) -> str:
-        buses = [[group, int(port)] for group, _, port in (key.partition(":") for key in self._watched)]
-        return json.dumps({"server": os.getpid(), "buses": buses})
+        orders: dict[str, object] = {"server": os.getpid(), "buses": _as_buses(self._watched)}
+        if self._thumbnails.share is not None:
+            orders["thumbnails"] = _as_buses(self._thumbnails.wanted(self._flows, time.monotonic()))
+            orders["thumbnailShare"] = self._thumbnails.share
+        return json.dumps(orders)
 
     def _configure(self) -> None:
         orders = self._orders()
@@ -216,6 +253,7 @@ class StreamMonitor:
             return  # it has just ended, and its files are gone
         now = time.monotonic()
         news = self._results.take(lines, self._watched, _now_ms())
+        await self._thumbnails.take(lines)
         if self._results.alive:
             self._heard_at = now
         fresh = self._fresh()
@@ -318,6 +356,10 @@ def places(owners: Iterable[RouteOwner]) -> dict[Bus, Place]:
 
 def _leg(spec: ProcessSpec) -> StreamLeg:
     return StreamLeg.TRANSCODE if any(leg.kind == "transcode" for leg in spec.legs) else StreamLeg.SOURCE
+
+
+def _as_buses(keys: Iterable[str]) -> list[tuple[str, int]]:
+    return [(group, int(port)) for group, _, port in (key.partition(":") for key in keys)]
 
 
 def _spec(spawner: Spawner) -> ProcessSpec:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from srt_router.supervision.carried_numbers import CarriedStream
 
 Json = Mapping[str, object]
 
@@ -79,6 +81,19 @@ class Counters:
             kinds=tuple(a + sign * b for a, b in zip(self.kinds, other.kinds, strict=True)),
         )
 
+    def as_row(self) -> tuple[int, ...]:
+        """To be written down."""
+        first = (self.packets, self.continuity_errors, self.transport_errors, self.crc_errors, self.missed)
+        return (*first, *self.kinds)
+
+    @classmethod
+    def from_row(cls, row: Sequence[int]) -> Counters:
+        """As it was written down; nothing where that is of another version."""
+        if len(row) != 5 + len(KINDS):
+            return cls()
+        packets, continuity, transport, crc, missed, *kinds = row
+        return cls(packets, continuity, transport, crc, missed, tuple(kinds))
+
 
 @dataclass(frozen=True, slots=True)
 class PidCounters:
@@ -128,6 +143,21 @@ class BusResult:
         now = {row[0]: PidCounters(row[1], row[3], row[4]) for row in pid_rows(self.line)}
         before = self._pids_before
         return {pid: _sum(now.get(pid), before.get(pid)) for pid in now.keys() | before.keys()}
+
+    def keep(self) -> CarriedStream:
+        """What the next server counts on from."""
+        pids = {pid: (one.packets, one.continuity_errors, one.scrambled) for pid, one in self.pids().items()}
+        total, at_reset = self.total.as_row(), self._at_reset.as_row()
+        return CarriedStream.model_construct(
+            since_ms=self.since_ms, reset_ms=self.reset_ms, total=total, at_reset=at_reset, pids=pids
+        )
+
+    def resume(self, kept: CarriedStream) -> None:
+        """Count on from what an earlier server had counted; its monitor has ended with it."""
+        self._life = 0  # of a monitor that counts no more
+        self.since_ms, self.reset_ms = kept.since_ms, kept.reset_ms
+        self._before, self._at_reset = Counters.from_row(kept.total), Counters.from_row(kept.at_reset)
+        self._pids_before = {pid: PidCounters(*row) for pid, row in kept.pids.items()}
 
     def reset(self, now_ms: int) -> None:
         """Count anew from here."""
@@ -222,6 +252,8 @@ class StreamResults:
     """The results of all buses, by `group:port`."""
 
     buses: dict[str, BusResult] = field(default_factory=dict)
+    before: dict[str, CarriedStream] = field(default_factory=dict)
+    """What an earlier server had counted, of buses of which there was no news yet."""
     alive: bool = False
     """A sign of life came with the last `take`."""
     every: int = 1
@@ -237,7 +269,7 @@ class StreamResults:
             bus = line.get("bus")
             if isinstance(every := line.get("every"), int):
                 self.alive, self.every = True, every
-            if isinstance(bus, str) and bus in wanted:
+            if isinstance(bus, str) and bus in wanted and "thumbnail" not in line:
                 self._take(bus, line, now_ms)
                 news.add(bus)
         return news
@@ -246,6 +278,8 @@ class StreamResults:
         result = self.buses.get(bus)
         if result is None:
             result = self.buses[bus] = BusResult({}, now_ms)
+            if kept := self.before.pop(bus, None):
+                result.resume(kept)
         services, probe = line.get("services"), line.get("probe")
         if isinstance(services, list):
             result.describe(services, line.get("transportStreamId"))

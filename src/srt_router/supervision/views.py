@@ -14,7 +14,7 @@ from srt_router.monitoring.connections import Connection
 from srt_router.processes.pidfiles import SUFFIX
 from srt_router.redaction import redact
 from srt_router.routes.model import Route
-from srt_router.supervision.process_record import ProcessRecord
+from srt_router.supervision.process_record import ProcessRecord, pending
 from srt_router.supervision.process_state import Phase
 from srt_router.supervision.restart import Outcome
 from srt_router.supervision.route_owner import RouteOwner
@@ -93,6 +93,8 @@ class RouteView:
     processes: list[ProcessView]
     ended: list[ProcessView]
     """Processes that are wanted no more, with how they ended."""
+    pending_restarts: list[str]
+    """Types of the processes that wait to be restarted after an upgrade, in the order in which that is done."""
     warnings: list[RouteWarning]
     """Numbers beyond their thresholds. They change no status."""
     stream: StreamSummary | None
@@ -117,9 +119,25 @@ def route_view(
         destinations=[_leg(owner, "destination", i, e) for i, e in enumerate(_endpoints(route)[1:])],
         processes=[process_view(record, route.secrets()) for record in owner.processes.values()],
         ended=[process_view(record, route.secrets()) for record in owner.ended.values()],
+        pending_restarts=pending(owner.processes.values()),
         warnings=list(warnings),
         stream=stream,
     )
+
+
+def condition(owner: RouteOwner) -> tuple[object, ...]:
+    """All that the view of a route is made of: while it is the same, so is the view. Cheaper than the view by far."""
+    found: list[object] = [owner.route, owner.wanted, bool(owner.next_starts), owner.started_ms, *owner.refused]
+    for records in (owner.processes, owner.ended):
+        found.append(len(records))
+        for record in records.values():
+            restarts = record.state.restarts
+            found += (record.spec, record.state, record.child, record.connection, record.log.total)
+            found += (record.last_exit, record.last_exit_ms, record.rejection, record.error, record.undelivered)
+            found += (record.outdated, record.ever_up, record.watch)
+            if restarts.total:
+                found.append(restarts.crash_looping(time.monotonic()))
+    return tuple(found)
 
 
 def process_view(record: ProcessRecord, secrets: frozenset[str]) -> ProcessView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from srt_router.transport_stream.analyser import Report
 from srt_router.transport_stream.probe import Probe
 from srt_router.transport_stream.tables import Tables
+from srt_router.transport_stream.thumbnails import Thumbnail
 
 Line = dict[str, object]
 
@@ -57,3 +58,8 @@ def tables_line(key: str, tables: Tables) -> Line:
 def probe_line(key: str, probe: Probe, at_ms: int) -> Line:
     """What ffprobe said."""
     return {"bus": key, "probe": {"at": at_ms, **probe}}
+
+
+def thumbnail_line(key: str, thumbnail: Thumbnail) -> Line:
+    """Where a picture of the stream is to be found, or why there is none."""
+    return {"bus": key, "thumbnail": thumbnail}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from srt_router.transport_stream.budget import SHARE
 
 _GROUP_FIRST = 239
+THUMBNAIL_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,10 @@ class Orders:
     """Ask ffprobe what the pictures and sounds are."""
     share: float = SHARE
     """Of one core, for looking."""
+    thumbnails: tuple[tuple[str, int], ...] = ()
+    """Those of the buses of which somebody wants to see thumbnails."""
+    thumbnail_share: float = THUMBNAIL_SHARE
+    """Of one core, for making thumbnails."""
 
 
 def parse(text: bytes) -> Orders:
@@ -34,10 +39,23 @@ def parse(text: bytes) -> Orders:
     server, probe = config.get("server"), config.get("probe", True)
     if type(server) is not int or server < 1:
         raise ValueError(f"server {server!r} is no PID")
-    share = config.get("share", SHARE)
-    if type(share) is not float or not 0 < share <= 1:
-        raise ValueError(f"share {share!r} is no share of a core")
-    return Orders(server, tuple(dict.fromkeys(map(_bus, config["buses"]))), probe is True, share)
+    thumbnails = config.get("thumbnails", [])
+    if not isinstance(thumbnails, list):
+        raise ValueError("thumbnails is no list of buses")  # noqa: TRY004 - as above
+    return Orders(
+        server,
+        tuple(dict.fromkeys(map(_bus, config["buses"]))),
+        probe is True,
+        _share(config.get("share", SHARE)),
+        tuple(dict.fromkeys(map(_bus, thumbnails))),
+        _share(config.get("thumbnailShare", THUMBNAIL_SHARE)),
+    )
+
+
+def _share(value: object) -> float:
+    if type(value) is not float or not 0 < value <= 1:
+        raise ValueError(f"share {value!r} is no share of a core")
+    return value
 
 
 def _bus(entry: object) -> tuple[str, int]:

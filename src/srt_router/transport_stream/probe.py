@@ -8,56 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from srt_router.transport_stream.capture import Capture
+
 CAPTURES_AT_ONCE = 4
 PATIENCE_S = 20.0
 _TRIES = ((4.0, 8_000_000), (12.0, 16_000_000))
 """Seconds and bytes that are captured at most, each time more: a picture is known from a key frame on."""
-_ROOM = 4
-"""So many times what is captured must be free in RUN_DIR: statistics and logs live there too."""
 _MOST_OUTPUT = 1 << 20
 _MOST_STREAMS = 64
 
 Probe = dict[str, object]
-
-
-@dataclass(slots=True)
-class Capture:
-    """A piece of one stream on its way into a file."""
-
-    key: str
-    path: Path
-    attempt: int
-    ends_at: float
-    room: int
-    descriptor: int
-
-    def take(self, data: bytes) -> None:
-        """Write what has passed, as far as there is room. Raises OSError (RUN_DIR is full)."""
-        piece = data[: self.room]
-        self.room -= len(piece)
-        os.write(self.descriptor, piece)
-
-    def done(self, now: float) -> bool:
-        """It is long enough."""
-        return self.room <= 0 or now >= self.ends_at
-
-    def discard(self) -> None:
-        """Remove the file."""
-        self.close()
-        self.path.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Write no more."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
 
 
 @dataclass(slots=True)
@@ -134,12 +100,9 @@ class Prober:
         path = Path(f"{self.stem}.{self._number}.ts.tmp")
         seconds, size = _TRIES[attempt]
         try:
-            _need_room(path.parent, _ROOM * size)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            self._captures[key] = Capture.begin(key, path, attempt, now + seconds, size)
         except OSError as error:
             self.tell(key, {"error": f"no piece of the stream can be kept: {error.strerror or error}"})
-            return
-        self._captures[key] = Capture(key, path, attempt, now + seconds, size, descriptor)
 
     def _start(self, capture: Capture, now: float) -> None:
         argv = [
@@ -177,12 +140,6 @@ class Prober:
         running.capture.discard()
         _output_path(running.capture).unlink(missing_ok=True)
         self._running = None
-
-
-def _need_room(folder: Path, size: int) -> None:
-    found = os.statvfs(folder)
-    if found.f_bavail * found.f_frsize < size:
-        raise OSError("there is not enough room in RUN_DIR")
 
 
 def _output_path(capture: Capture) -> Path:

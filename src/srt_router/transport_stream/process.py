@@ -18,10 +18,12 @@ from typing import NoReturn
 from srt_router.transport_stream.analyser import State
 from srt_router.transport_stream.budget import Budget
 from srt_router.transport_stream.framing import Packets
-from srt_router.transport_stream.lines import Line, probe_line, report_line, tables_line
+from srt_router.transport_stream.lines import Line, probe_line, report_line, tables_line, thumbnail_line
 from srt_router.transport_stream.orders import Orders, OrdersFile
 from srt_router.transport_stream.probe import Probe, Prober
 from srt_router.transport_stream.receiving import Batch
+from srt_router.transport_stream.thumbnails import Thumbnail, ThumbnailMaker
+from srt_router.transport_stream.turns import Turns
 from srt_router.transport_stream.watch import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, BusWatch
 
 NICE = 10
@@ -44,9 +46,10 @@ class Monitor:
         self._budget = Budget(orders.share)
         self._watches: dict[tuple[str, int], BusWatch] = {}
         self._failed: dict[tuple[str, int], str] = {}
-        stem = f"{config.removesuffix('.json')}.probe"
+        stem = config.removesuffix(".json")
         _remove_left_overs(stem)
-        self._prober = Prober(stem, self._tell_probe)
+        self._prober = Prober(f"{stem}.probe", self._tell_probe)
+        self._thumbnails = ThumbnailMaker(f"{stem}.thumbnail", self._tell_thumbnail, Turns(orders.thumbnail_share))
         self._window = 0
         self._upset: set[str] = set()
         """Buses with a stream that the analyser could not cope with: told once."""
@@ -68,6 +71,7 @@ class Monitor:
                 if watch.looking and watch.due <= now + SHORTEST_PAUSE_S / 2:
                     self._read(watch, now)
             self._prober.look(now)
+            self._thumbnails.look(now)
             if now >= next_tell:
                 self._tell(now)
                 next_tell = max(next_tell + _TELL_S, now)
@@ -78,6 +82,7 @@ class Monitor:
     def close(self) -> None:
         """Leave nothing behind."""
         self._prober.close()
+        self._thumbnails.close()
 
     def _read(self, watch: BusWatch, now: float) -> None:
         try:
@@ -96,10 +101,12 @@ class Monitor:
         for gone in self._watches.keys() - set(orders.buses):
             watch = self._watches.pop(gone)
             self._prober.forget(watch.key)
+            self._thumbnails.forget(watch.key)
             watch.close()
         for bus in orders.buses:
             if bus not in self._watches:
                 self._join(bus, now)
+        self._thumbnails.follow([f"{group}:{port}" for group, port in orders.thumbnails], orders.thumbnail_share)
 
     def _join(self, bus: tuple[str, int], now: float) -> None:
         try:
@@ -156,14 +163,21 @@ class Monitor:
         return [tables_line(watch.key, tables)]
 
     def _capture_of(self, key: str) -> Callable[[Packets], None] | None:
-        return partial(self._capture, key) if self._prober.wants(key) else None
+        wanted = self._prober.wants(key) or self._thumbnails.wants(key)
+        return partial(self._capture, key) if wanted else None
 
     def _capture(self, key: str, packets: Packets) -> None:
+        data = packets.rows.tobytes()
         if self._prober.wants(key):
-            self._prober.take(key, packets.rows.tobytes())
+            self._prober.take(key, data)
+        if self._thumbnails.wants(key):
+            self._thumbnails.take(key, data)
 
     def _tell_probe(self, key: str, probe: Probe) -> None:
         self._write([probe_line(key, probe, time.time_ns() // 1_000_000)])
+
+    def _tell_thumbnail(self, key: str, thumbnail: Thumbnail) -> None:
+        self._write([thumbnail_line(key, thumbnail)])
 
     def _write(self, lines: list[Line]) -> None:
         """Append lines; a full disk costs lines, never more."""

@@ -35,11 +35,19 @@ EVERYBODYS_OWN = {
 SENSITIVE_TO_READ = {
     "GET /api/routes/{route_id}/secrets": Role.OPERATOR,
     "GET /api/settings": Role.OPERATOR,
+    "GET /api/log-level": Role.OPERATOR,
     "GET /api/doctor": Role.OPERATOR,
     "GET /api/alarms/receivers": Role.ADMINISTRATOR,
     "GET /api/alarms/receivers/{receiver_id}": Role.ADMINISTRATOR,
 }
-FOR_ADMINISTRATORS = ("/api/users", "/api/backups", "/api/alarms/rules", "/api/alarms/receivers", "/api/settings")
+FOR_ADMINISTRATORS = (
+    "/api/users",
+    "/api/backups",
+    "/api/alarms/rules",
+    "/api/alarms/receivers",
+    "/api/settings",
+    "/api/log-level",
+)
 
 
 def served() -> set[str]:

@@ -31,7 +31,7 @@ ROUTES: list[dict[str, Any]] = [
     {"source": SRT, "transcode": {"video": VIDEO, "audio": AUDIO}, "destinations": [CALLER, MULTICAST]},
     {"source": CALLER, "transcode": {"video": "copy", "audio": "copy"}, "destinations": [{**SRT, "port": 6000}]},
 ]
-KNOWN = (1, "b5f50e4f535d2fb5")
+KNOWN = (2, "b5f50e4f535d2fb5")
 """The format, and what it makes of these routes."""
 
 

@@ -32,6 +32,7 @@ def test_orders() -> None:
     [
         b"", b"{", b"[]", b'{"server": 7}', text(server="7"), text(server=0), text(server=True), text(share=0.0),
         text(buses=[["10.0.0.1", 20001]]), text(buses=[["239.255.1.2", 0]]), text(buses=[["239.255.1.2"]]),
+        text(thumbnails=7), text(thumbnails=[7]), text(thumbnailShare=0), text(thumbnailShare=1.5),
         text(buses=["239.255.1.2:20001"]), text(buses=[["239.255.1", 20001]]), text(buses=[["x\0", 20001]]),
     ],
 )  # fmt: skip

@@ -13,6 +13,7 @@ export type Role = Schemas["Role"];
 export type Severity = Schemas["Severity"];
 export type RouteProcess = Schemas["ProcessView"];
 export type RouteWarning = Schemas["RouteWarning"];
+export type ThumbnailItem = Schemas["ThumbnailItem"];
 export type StreamItem = Schemas["StreamItem"];
 export type StreamState = Schemas["StreamState"];
 export type StreamSummary = Schemas["StreamSummary"];
@@ -36,6 +37,8 @@ export type Setting = Schemas["SettingView"];
 export type Engine = Schemas["EngineView"];
 export type Interface = Schemas["Interface"];
 export type Differences = Schemas["Differences"];
+
+export type EndSecret = Schemas["EndSecrets"];
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json | undefined };
 export type JsonObject = { [key: string]: Json | undefined };

@@ -2,15 +2,17 @@
 import { ApiError, get } from "../api/client";
 import type { Alarm, Happening, Items, LegNumbers, Route } from "../api/types";
 import { takeAlarms } from "./alarms";
+import { succession, type Life } from "./life";
 import { forgetPrefilled } from "./prefill";
 import { store } from "./store";
+import { forgetThumbnails } from "./thumbnails";
 
 /** The server speaks once a second; this long a silence means that the connection is dead. */
 const SILENCE_MS = 2500;
 const PAUSES_MS = [250, 500, 1000, 2000, 3000];
 
 type Message =
-  | { type: "snapshot"; routes: Route[]; stats?: Record<string, LegNumbers[]>; lastEventId: number; at: number }
+  | { type: "snapshot"; server?: Life; routes: Route[]; stats?: Record<string, LegNumbers[]>; lastEventId: number; at: number }
   | { type: "route"; route: Route }
   | { type: "removed"; id: string }
   | { type: "event"; event: Happening }
@@ -21,6 +23,7 @@ type Message =
 let socket: WebSocket | null = null;
 let wanted = false;
 let tries = 0;
+let life: Life | null = null;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let watch: ReturnType<typeof setInterval> | undefined;
 
@@ -46,6 +49,8 @@ export function unfollow(): void {
   hangUp();
   store.forgetEverything();
   takeAlarms([]);
+  forgetThumbnails();
+  life = null;
 }
 
 /** Try at once, as the operator asks. */
@@ -113,6 +118,8 @@ function take(message: Message): void {
     case "snapshot":
       tries = 0;
       forgetPrefilled();
+      store.takeSuccession(succession(life, message.server ?? null, store.all(), message.routes));
+      life = message.server ?? life;
       store.takeSnapshot(message.routes);
       if (message.stats) store.takeNumbers(message.at, message.stats);
       store.takeLink({ state: "live", heardAt: now, skewMs: message.at - now });

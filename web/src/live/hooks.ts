@@ -1,6 +1,7 @@
 /** How components read what is live. */
 import { useCallback, useSyncExternalStore } from "react";
 import type { Happening, LegNumbers, Route } from "../api/types";
+import type { Succession } from "./life";
 import { store, type Link, type Slice } from "./store";
 
 function useSlice<T>(slice: Slice, read: () => T): T {
@@ -26,6 +27,10 @@ export function useTick(): number {
 
 export function useEvents(): readonly Happening[] {
   return useSlice("events", store.events);
+}
+
+export function useSuccession(): Succession | null {
+  return useSlice("succession", store.succession);
 }
 
 export function useLink(): Link {

@@ -3,13 +3,14 @@
  * wake only the rows that are on the screen. Each slice has listeners of its own.
  */
 import type { Happening, LegNumbers, Route } from "../api/types";
+import type { Succession } from "./life";
 import { Trail } from "./trail";
 
 /** Seconds of bitrate that a sparkline shows. */
 export const TRAIL_S = 300;
 const EVENTS_KEPT = 500;
 
-export type Slice = "list" | "events" | "link" | "tick" | `route:${string}`;
+export type Slice = "list" | "events" | "link" | "tick" | "succession" | `route:${string}`;
 
 export type LinkState = "connecting" | "live" | "lost";
 
@@ -30,6 +31,7 @@ class Store {
   private listStale = false;
   private happenings: readonly Happening[] = [];
   private tick = 0;
+  private follower: Succession | null = null;
   /** A snapshot has come: what is not there does not exist. */
   complete = false;
   link: Link = { state: "connecting", heardAt: Date.now(), skewMs: 0 };
@@ -52,6 +54,7 @@ class Store {
   ticks = (): number => this.tick;
   events = (): readonly Happening[] => this.happenings;
   linkState = (): Link => this.link;
+  succession = (): Succession | null => this.follower;
 
   all = (): readonly Route[] => {
     if (this.listStale) {
@@ -118,6 +121,18 @@ class Store {
     this.wake("events");
   }
 
+  /** Another life of the server has begun: said until somebody has read it. */
+  takeSuccession(found: Succession | null): void {
+    if (found) this.setSuccession(found);
+  }
+
+  forgetSuccession = (): void => this.setSuccession(null);
+
+  private setSuccession(found: Succession | null): void {
+    this.follower = found;
+    this.wake("succession");
+  }
+
   takeLink(change: Partial<Link>): void {
     this.link = { ...this.link, ...change };
     this.wake("link");
@@ -129,6 +144,7 @@ class Store {
     this.numbers.clear();
     this.trails.clear();
     this.happenings = [];
+    this.follower = null;
     this.listStale = true;
   }
 

@@ -27,6 +27,7 @@ const STATUS_SHAPES: Record<Status, React.JSX.Element> = {
 
 const SHAPES = {
   search: <path d="M7 2.5a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9ZM10.5 10.5 14 14" />,
+  check: <path d="M2.5 2.5h11v11h-11zM5 8l2.3 2.3L11.5 5.5" />,
   rows: <path d="M2 4h12M2 8h12M2 12h12" />,
   tiles: <path d="M2.5 2.5h4.5v4.5H2.5zM9 2.5h4.5v4.5H9zM2.5 9h4.5v4.5H2.5zM9 9h4.5v4.5H9z" />,
   full: <path d="M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10" />,

@@ -3,6 +3,7 @@ import { useMemo, useState } from "react";
 import { post, request } from "../api/client";
 import type { Route, RouteDetail } from "../api/types";
 import { navigate } from "../router";
+import { plural, processName } from "../words";
 import { useOverlays } from "./overlays";
 
 export interface RouteActions {
@@ -10,6 +11,8 @@ export interface RouteActions {
   start: () => Promise<void>;
   stop: () => Promise<void>;
   restart: () => Promise<void>;
+  /** Do the restarts that wait since an upgrade: of one process, or of all, one after the other. */
+  apply: (waiting: readonly string[]) => Promise<void>;
   reset: () => Promise<void>;
   duplicate: () => Promise<void>;
   remove: () => Promise<void>;
@@ -61,6 +64,20 @@ export function useRouteActions(route: Pick<Route, "id" | "name" | "status">): R
           danger: true,
         });
         if (yes) await attempt(async () => void (await post(`${path}/restart`), tell(`${name} is being restarted.`)));
+      },
+      apply: async (waiting) => {
+        const one = waiting.length === 1 ? waiting[0] : undefined;
+        const yes = await ask({
+          title: one ? `Restart ${processName(one)} of ${name}?` : `Restart ${plural(waiting.length, "process", "processes")} of ${name}?`,
+          body: `${waiting.map(processName).join(", ")}: an earlier version of the server started ${one ? "it" : "them"}. Who gets the stream through ${one ? "it" : "one of them"} sees a gap${one ? "" : "; they are restarted one after the other, each when the one before is back"}. The other processes go on.`,
+          confirm: one ? "Restart the process" : "Restart one after the other",
+          danger: true,
+        });
+        if (!yes) return;
+        await attempt(async () => {
+          await post(`${path}/apply`, one ? { process: one } : undefined);
+          tell(`${one ? processName(one) : "What waited"} of ${name} is being restarted.`);
+        });
       },
       reset: () =>
         attempt(async () => {

@@ -10,7 +10,8 @@ interface Windowed {
   height: number;
 }
 
-const SPARE_ROWS = 6;
+/** Drawn beyond what is seen, so that scrolling meets no gap. */
+const SPARE_PX = 320;
 
 /** `columns`: how many items stand side by side in the width that there is. */
 export function useWindow(items: number, rowHeight: number, leastWidth = 0): Windowed {
@@ -48,8 +49,9 @@ export function useWindow(items: number, rowHeight: number, leastWidth = 0): Win
 
   const columns = leastWidth ? Math.max(1, Math.floor(view.width / leastWidth)) : 1;
   const rows = Math.ceil(items / columns);
-  const firstRow = Math.max(0, Math.floor(view.top / rowHeight) - SPARE_ROWS);
-  const lastRow = Math.min(rows, Math.ceil((view.top + view.height) / rowHeight) + SPARE_ROWS);
+  const spare = Math.ceil(SPARE_PX / rowHeight);
+  const firstRow = Math.max(0, Math.floor(view.top / rowHeight) - spare);
+  const lastRow = Math.min(rows, Math.ceil((view.top + view.height) / rowHeight) + spare);
   return {
     ref,
     columns,

@@ -1,4 +1,5 @@
 /** A route or an end while it is edited. Pure. */
+import type { EndSecret } from "../../api/types";
 import type { Endpoint, FieldErrors, Json, RouteConfig } from "./shapes";
 
 export const MASK = "**********";
@@ -69,4 +70,29 @@ export function emptyRoute(ports: number[]): RouteConfig {
     transcode: null,
     destinations: [{ type: "srt", mode: "listener", port: ports[1] ?? 6001, latency: 120 }],
   };
+}
+
+const sameEnd = (one: Endpoint, other: Endpoint) =>
+  one.id !== undefined || other.id !== undefined ? one.id === other.id : one.type === other.type && one.mode === other.mode && one.port === other.port;
+
+/** Does going back from `after` to `before` need a passphrase that the server will no longer have? */
+export function needsSecrets(before: RouteConfig, after: RouteConfig): boolean {
+  const kept = (end: Endpoint, found: Endpoint | undefined) => !end.passphrase || found?.passphrase === MASK;
+  return !(
+    kept(before.source, after.source) && before.destinations.every((end) => kept(end, after.destinations.find((one) => sameEnd(one, end))))
+  );
+}
+
+/**
+ * A configuration that brings every end back to what it was: with the passphrases that are known, and with an order to
+ * take away those that it did not have. Without `secrets` a passphrase that is only masked stays as it is.
+ */
+export function withoutNewPassphrases(before: RouteConfig, secrets: readonly EndSecret[] | null): RouteConfig {
+  const whole = (end: Endpoint, index: number | null): Endpoint => {
+    if (end.type !== "srt") return end;
+    if (!end.passphrase) return { ...end, passphrase: null };
+    const known = secrets?.find((one) => one.index === index)?.passphrase;
+    return known ? { ...end, passphrase: known } : end;
+  };
+  return { ...before, source: whole(before.source, null), destinations: before.destinations.map(whole) };
 }

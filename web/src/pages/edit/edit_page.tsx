@@ -1,12 +1,12 @@
 /** A route is made or changed: a form, or its JSON; judged by the server while it is typed. */
 import { useEffect, useMemo, useState, type FormEvent } from "react";
 import { get, request } from "../../api/client";
-import type { RouteConfig, RouteDetail } from "../../api/types";
+import type { EndSecret, Items, RouteConfig, RouteDetail } from "../../api/types";
 import { Button, Card, Empty, Notice, Tabs } from "../../parts/basics";
 import { useOverlays } from "../../parts/overlays";
 import { Link, guardLeaving, navigate } from "../../router";
 import { useMay } from "../../session";
-import { emptyRoute, errorsUnder, sendable } from "./draft";
+import { emptyRoute, errorsUnder, needsSecrets, sendable, withoutNewPassphrases } from "./draft";
 import { EffectsNotice } from "./effects";
 import { JsonEditor } from "./json_editor";
 import { RouteForm } from "./route_form";
@@ -85,9 +85,11 @@ function Editor({ id, loaded }: { id: string | null; loaded: Loaded }) {
     event.preventDefault();
     setBusy(true);
     try {
-      const { data } = await request<RouteDetail>(method, path, { body, ifMatch: loaded.etag });
-      const undo = id === null ? undefined : undoOf(path, loaded.config, complain);
-      tell(id === null ? `${data.name} was made.` : `${data.name} was changed.`, undo);
+      const former = id === null ? null : await formerOf(path, loaded.config, draft);
+      const { data, etag } = await request<RouteDetail>(method, path, { body, ifMatch: loaded.etag });
+      if (former === null) tell(`${data.name} was made.`);
+      else if (former === "unknown") tell(`${data.name} was changed. It cannot be undone here: a passphrase was changed.`);
+      else tell(`${data.name} was changed.`, undoOf(path, former, etag, complain));
       navigate(`/routes/${data.id}`, { force: true });
     } catch (problem) {
       setRefused(refusal(problem));
@@ -164,9 +166,21 @@ function toBody(draft: RouteConfig): Omit<RouteConfig, "id"> {
   return tags ? { ...rest, tags: tags.map((tag) => tag.trim()).filter(Boolean) } : rest;
 }
 
-function undoOf(path: string, before: RouteConfig, complain: (error: unknown) => void) {
+/** What brings the configuration before back, passphrases included; "unknown": they could not be read. */
+async function formerOf(path: string, before: RouteConfig, after: RouteConfig): Promise<object | "unknown"> {
+  if (!needsSecrets(before, after)) return toBody(withoutNewPassphrases(before, null));
+  try {
+    const { items } = await get<Items<EndSecret>>(`${path}/secrets`);
+    return toBody(withoutNewPassphrases(before, items));
+  } catch {
+    return "unknown";
+  }
+}
+
+/** With what was saved as the condition: nobody else's later change is undone. */
+function undoOf(path: string, former: object, ifMatch: string | null, complain: (error: unknown) => void) {
   return {
     words: "Undo",
-    run: () => void request("PUT", path, { body: toBody(before) }).catch(complain),
+    run: () => void request("PUT", path, { body: former, ifMatch }).catch(complain),
   };
 }

@@ -2,6 +2,7 @@
 import type { AudioEncode, Items, Json, Preset, Transcode, VideoEncode } from "../../api/types";
 import { Field } from "../../parts/basics";
 import { useQuery } from "../../parts/use_query";
+import { AudioMatrix } from "./audio_matrix";
 import { NumberInput } from "./endpoint_form";
 import type { FieldErrors } from "./shapes";
 
@@ -135,12 +136,26 @@ function Encodes({ transcode, errors, onChange }: { transcode: Transcode; errors
               <Number label="Bitrate (kb/s)" name="bitrateKbps" part="audio" from={audio} errors={errors} set={setAudio} />
               <Number label="Sample rate (Hz)" name="sampleRate" part="audio" from={audio} errors={errors} set={setAudio} />
               <Number label="Channels" name="channels" part="audio" from={audio} errors={errors} set={setAudio} />
+              <Number label="Only track" name="track" part="audio" from={audio} errors={errors} set={setAudio} />
             </>
           )}
         </div>
+        {typeof audio === "object" && (
+          <AudioMatrix
+            matrix={audio.matrix}
+            channels={outputs(audio.channels)}
+            errors={errors}
+            onChange={(matrix) => setAudio("matrix", matrix)}
+          />
+        )}
       </fieldset>
     </>
   );
+}
+
+/** Output channels; two where none are given. */
+function outputs(channels: Json | undefined): number {
+  return typeof channels === "number" && channels >= 1 && channels <= 8 ? Math.floor(channels) : 2;
 }
 
 function changed<T extends VideoEncode | AudioEncode>(encode: T, key: string, value: Json | undefined): T {

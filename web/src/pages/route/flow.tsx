@@ -6,6 +6,7 @@ import { store } from "../../live/store";
 import { Button, ConnectionSign, destinationStanding, standing, type Standing } from "../../parts/basics";
 import { Menu } from "../../parts/overlays";
 import { AddressDialog } from "../../parts/address_dialog";
+import { Thumbnail } from "../../parts/thumbnail";
 import { useMay } from "../../session";
 import { bitrate, count, duration, endpoint, legNumbers, ms, percent } from "../../words";
 import { DestinationDialog } from "./destination_dialog";
@@ -24,6 +25,7 @@ export function Flow({ route, numbers }: { route: Route; numbers: LegNumbers[] |
           numbers={legNumbers(numbers, "source")}
           name={route.source.endpoint.streamId ?? "In"}
           address
+          picture
         />
       </div>
       {route.transcode && (
@@ -64,6 +66,7 @@ interface EndProps {
   name: string;
   children?: ReactNode;
   address?: boolean;
+  picture?: boolean;
 }
 
 /** How an end stands; a UDP end that gets nothing out says so, though nobody can know who listens. */
@@ -77,7 +80,7 @@ function standingOf(route: Route, leg: Leg, numbers: LegNumbers | undefined): St
   return mute && found[0] === "up" ? ["down", "close", "Not sending"] : found;
 }
 
-function EndCard({ route, leg, numbers, name, children, address = false }: EndProps) {
+function EndCard({ route, leg, numbers, name, children, address = false, picture = false }: EndProps) {
   const [showing, setShowing] = useState(false);
   const stands = standingOf(route, leg, numbers);
   return (
@@ -100,6 +103,7 @@ function EndCard({ route, leg, numbers, name, children, address = false }: EndPr
         {leg.endpoint.passphrase && <span className="tag">encrypted</span>}
       </div>
       <Numbers end={leg.endpoint} numbers={numbers} />
+      {picture && <Thumbnail route={route} size="large" />}
       {showing && <AddressDialog route={route} end={leg.endpoint} onClose={() => setShowing(false)} />}
     </article>
   );

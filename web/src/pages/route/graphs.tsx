@@ -43,7 +43,8 @@ type Table = Record<string, History>;
 export function Graphs({ route }: { route: Route }) {
   const [range, setRange] = useState<Range>("10min");
   const [zoom, setZoom] = useState<[number, number] | null>(null);
-  const legs = legsOf(route);
+  const [chosen, setChosen] = useState<readonly string[] | null>(null);
+  const legs = legsOf(route, chosen);
   const metrics = route.transcode ? [...METRICS, FPS] : METRICS;
   const { table, error } = useTable(route.id, legs, metrics, range, zoom);
   const now = Date.now() / 1000;
@@ -72,6 +73,9 @@ export function Graphs({ route }: { route: Route }) {
     >
       {error && <Notice kind="warn">{error}</Notice>}
       <Legend labels={legs.map(([, label]) => label)} />
+      {route.destinations.length > MOST_DESTINATIONS && (
+        <DestinationChoice route={route} shown={legs.map(([leg]) => leg)} onChange={setChosen} />
+      )}
       <div className="charts">
         {metrics.map((metric) => {
           const shown = legs.filter(([leg]) => metric.key !== "fps" || leg === "transcode");
@@ -104,13 +108,54 @@ function aligned(history: History | undefined, key: string, length: number): (nu
   return values.length === length ? values : [...values.slice(0, length), ...Array<null>(Math.max(0, length - values.length)).fill(null)];
 }
 
-function legsOf(route: Route): [string, string][] {
+/** So many lines can be told apart beside the source's. */
+const MOST_DESTINATIONS = 5;
+
+const destinationKey = (index: number) => `destination:${index}`;
+const destinationName = (route: Route, index: number) => route.destinations[index]?.endpoint.name ?? `Out ${index + 1}`;
+
+/** What is drawn: `chosen` names destinations, null the first ones. */
+function legsOf(route: Route, chosen: readonly string[] | null): [string, string][] {
   const found: [string, string][] = [["source", "Source"]];
   if (route.transcode) found.push(["transcode", "Transcode"]);
-  route.destinations.slice(0, 5).forEach((leg, index) => {
-    found.push([`destination:${index}`, leg.endpoint.name ?? `Out ${index + 1}`]);
-  });
-  return found;
+  const there = route.destinations.map((_, index) => [destinationKey(index), destinationName(route, index)] as [string, string]);
+  const wanted = chosen ? there.filter(([key]) => chosen.includes(key)) : there;
+  return [...found, ...wanted.slice(0, MOST_DESTINATIONS)];
+}
+
+function DestinationChoice({ route, shown, onChange }: {
+  route: Route;
+  shown: string[];
+  onChange: (chosen: readonly string[]) => void;
+}) {
+  const drawn = shown.filter((key) => key.startsWith("destination:"));
+  const full = drawn.length >= MOST_DESTINATIONS;
+  return (
+    <details className="graph-choice">
+      <summary>
+        Destinations: {drawn.length} of {route.destinations.length} drawn
+      </summary>
+      <div className="chips" role="group" aria-label="Destinations that are drawn">
+        {route.destinations.map((_, index) => {
+          const key = destinationKey(index);
+          const on = drawn.includes(key);
+          return (
+            <button
+              key={key}
+              type="button"
+              className="chip"
+              aria-pressed={on}
+              disabled={!on && full}
+              title={!on && full ? `At most ${MOST_DESTINATIONS}: take another one out first` : undefined}
+              onClick={() => onChange(on ? drawn.filter((one) => one !== key) : [...drawn, key])}
+            >
+              {destinationName(route, index)}
+            </button>
+          );
+        })}
+      </div>
+    </details>
+  );
 }
 
 /** The history of every leg; the last ten minutes go on by themselves. */

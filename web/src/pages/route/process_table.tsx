@@ -3,8 +3,10 @@ import { Fragment, useState } from "react";
 import type { LegNumbers, Route, RouteProcess } from "../../api/types";
 import { useNow } from "../../live/hooks";
 import { store } from "../../live/store";
-import { Card, ConnectionSign, CopyButton, Empty, Time, standing } from "../../parts/basics";
+import { Button, Card, ConnectionSign, CopyButton, Empty, Time, standing } from "../../parts/basics";
 import { Icon } from "../../parts/icons";
+import { useRouteActions } from "../../parts/use_actions";
+import { useMay } from "../../session";
 import { UNKNOWN, bytes, duration, percent, processName } from "../../words";
 
 export function ProcessTable({ route, numbers }: { route: Route; numbers: LegNumbers[] | undefined }) {
@@ -36,6 +38,7 @@ export function ProcessTable({ route, numbers }: { route: Route; numbers: LegNum
               {shown.map((process) => (
                 <Fragment key={process.type}>
                   <Row
+                    route={route}
                     process={process}
                     use={numbers?.find((leg) => leg.process === process.type)}
                     open={open === process.type}
@@ -59,13 +62,16 @@ export function ProcessTable({ route, numbers }: { route: Route; numbers: LegNum
 }
 
 interface RowProps {
+  route: Route;
   process: RouteProcess;
   use: LegNumbers | undefined;
   open: boolean;
   toggle: () => void;
 }
 
-function Row({ process, use, open, toggle }: RowProps) {
+function Row({ route, process, use, open, toggle }: RowProps) {
+  const operator = useMay("operator");
+  const actions = useRouteActions(route);
   const now = useNow();
   return (
     <tr>
@@ -74,7 +80,17 @@ function Row({ process, use, open, toggle }: RowProps) {
         <span className="dim mono"> {process.type}</span>
       </th>
       <td>
-        <ConnectionSign standing={standing(process.connection, process.state, process)} />
+        <ConnectionSign standing={standing(process.connection, process.state, process)} />{" "}
+        {process.pendingRestart && <span className="tag tag-note">restart pending</span>}{" "}
+        {process.pendingRestart && operator && (
+          <Button
+            icon="restart"
+            kind="quiet"
+            label={`Restart ${processName(process.type)} now`}
+            busy={actions.busy}
+            onClick={() => void actions.apply([process.type])}
+          />
+        )}
       </td>
       <td className="num mono">{process.pid ?? UNKNOWN}</td>
       <td className="num">{percent(use?.cpuPercent)}</td>

@@ -9,8 +9,8 @@ import { Menu, type MenuItem } from "../../parts/overlays";
 import { useRouteActions } from "../../parts/use_actions";
 import { Link, navigate } from "../../router";
 import { useMay } from "../../session";
-import { duration, plural } from "../../words";
-import { restarts } from "../wall/choice";
+import { duration, plural, processName } from "../../words";
+import { restarts, waitingForRestart } from "../wall/choice";
 import { Flow } from "./flow";
 import { Graphs } from "./graphs";
 import { ProcessTable } from "./process_table";
@@ -45,6 +45,7 @@ function Known({ route }: { route: Route }) {
     <div className="page route-page">
       <Head route={route} />
       <Reasons route={route} />
+      <Waiting route={route} />
       <Flow route={route} numbers={numbers} />
       <div className="route-columns">
         <Graphs route={route} />
@@ -139,6 +140,27 @@ function Reasons({ route }: { route: Route }) {
         </Notice>
       )}
     </>
+  );
+}
+
+/** What an earlier version of the server started, and a restart would bring up to date. */
+function Waiting({ route }: { route: Route }) {
+  const operator = useMay("operator");
+  const actions = useRouteActions(route);
+  const waiting = waitingForRestart(route);
+  if (!waiting.length) return null;
+  return (
+    <Notice kind="info">
+      <p>
+        An earlier version of the server started {waiting.map(processName).join(", ")}. The stream goes on as it is; the command
+        line of this version takes effect with the next restart.
+      </p>
+      {operator && (
+        <Button icon="restart" busy={actions.busy} onClick={() => void actions.apply(waiting)}>
+          {waiting.length === 1 ? "Restart it now" : "Restart them now, one after the other"}
+        </Button>
+      )}
+    </Notice>
   );
 }
 

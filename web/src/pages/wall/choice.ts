@@ -100,6 +100,11 @@ export function restarts(route: Route): number {
   return route.processes.reduce((sum, process) => sum + process.restarts, 0);
 }
 
+/** Types of the processes that an earlier version of the server started with another command line. */
+export function waitingForRestart(route: Route): string[] {
+  return route.pendingRestarts ?? [];
+}
+
 /** Destinations that are meant to be on air, and those of them whose peer is there. */
 export function destinationsOf(route: Route): { wanted: number; there: number; down: number } {
   let wanted = 0;

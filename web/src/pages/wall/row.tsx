@@ -7,11 +7,13 @@ import { store } from "../../live/store";
 import { Button, StatusBadge, destinationStanding, standing } from "../../parts/basics";
 import { Icon } from "../../parts/icons";
 import { Sparkline } from "../../parts/sparkline";
+import { Thumbnail } from "../../parts/thumbnail";
 import { useRouteActions } from "../../parts/use_actions";
 import { Link } from "../../router";
 import { useMay } from "../../session";
 import { UNKNOWN, bitrate, duration, endpoint, legNumbers, ms, percent, plural, worst } from "../../words";
-import { destinationsOf, isTrouble, restarts } from "./choice";
+import { destinationsOf, isTrouble, restarts, waitingForRestart } from "./choice";
+import { pick, usePicked } from "./picking";
 import { useAlarmCount } from "../../live/alarms";
 
 const SPARK_S = 120;
@@ -102,12 +104,35 @@ function QuickActions({ route }: { route: Route }) {
   );
 }
 
+/** A box to choose the route with, while several are chosen. */
+function Picker({ route }: { route: Route }) {
+  const [choosing, picked] = usePicked(route.id);
+  if (!choosing) return null;
+  return (
+    <label className="picker">
+      <input type="checkbox" checked={picked} onChange={(event) => pick([route.id], event.target.checked)} />
+      <span className="sr-only">Choose {route.name}</span>
+    </label>
+  );
+}
+
+function Waits({ route }: { route: Route }) {
+  const waiting = waitingForRestart(route).length;
+  if (!waiting) return null;
+  return (
+    <span className="tag tag-note" title="An earlier version of the server started it; its next start takes the new command line over">
+      restart pending
+    </span>
+  );
+}
+
 function Reason({ route }: { route: Route }) {
   const text = route.reasons[0];
   const tags = route.tags ?? [];
   if (text && (isTrouble(route.status) || route.status === "waiting")) return <span className="reason">{text}</span>;
   return (
     <span className="tags">
+      <Waits route={route} />
       {tags.slice(0, 3).map((tag) => (
         <span className="tag" key={tag}>
           {tag}
@@ -141,10 +166,14 @@ export const WallRow = memo(function WallRow({ id, index, selected }: Props) {
         <StatusBadge status={route.status} />
       </div>
       <div role="cell" className="c-name">
-        <Link to={`/routes/${id}`} className="row-link">
-          {route.name}
-        </Link>
-        <Reason route={route} />
+        <Picker route={route} />
+        <Thumbnail route={route} size="small" />
+        <div className="c-name-words">
+          <Link to={`/routes/${id}`} className="row-link">
+            {route.name}
+          </Link>
+          <Reason route={route} />
+        </div>
       </div>
       <div role="cell" className="c-source">
         <SourceSign route={route} />
@@ -193,12 +222,14 @@ export const WallTile = memo(function WallTile({ id, selected }: Props) {
       aria-label={route.name}
     >
       <header className="tile-head">
+        <Picker route={route} />
         <Link to={`/routes/${id}`} className="row-link">
           {route.name}
         </Link>
         <StatusBadge status={route.status} />
       </header>
       <div className="tile-middle">
+        <Thumbnail route={route} size="medium" />
         <div className="tile-spark">
           <span className="tile-rate num">{bitrate(source?.bitrate)}</span>
           <Spark id={id} onAir={route.startedAt !== null} />
@@ -227,7 +258,9 @@ export const WallTile = memo(function WallTile({ id, selected }: Props) {
         </div>
       </dl>
       <footer className="tile-foot">
-        <span className="ellipsis">{route.reasons[0] ?? endpoint(route.source.endpoint)}</span>
+        <span className="ellipsis">
+          <Waits route={route} /> {route.reasons[0] ?? endpoint(route.source.endpoint)}
+        </span>
         <QuickActions route={route} />
       </footer>
     </article>

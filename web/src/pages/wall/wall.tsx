@@ -11,12 +11,14 @@ import { navigate, useParameter } from "../../router";
 import { useMay } from "../../session";
 import { bitrate } from "../../words";
 import { GROUPS, chosen, tagsOf, totals, type Group, type SortKey, type Totals } from "./choice";
+import { PickBar } from "./pick_bar";
+import { startPicking, useChoosing } from "./picking";
 import { WallClock, WallRow, WallTile } from "./row";
 import { useFullScreen } from "./full_screen";
 
 const ROW_HEIGHT = 52;
 const CARD_HEIGHT = 124;
-const TILE_HEIGHT = 176;
+const TILE_HEIGHT = 206;
 const TILE_WIDTH = 280;
 const PHONE = "(max-width: 760px)";
 
@@ -49,6 +51,7 @@ export function WallPage() {
   const may = useMay("operator");
   const phone = usePhone();
   const [full, toggleFull] = useFullScreen();
+  const choosing = useChoosing();
   const [text, setText] = useParameter("q");
   const [group, setGroup] = useParameter("show", "all");
   const [tag, setTag] = useParameter("tag");
@@ -117,12 +120,18 @@ export function WallPage() {
           onClick={() => setView(tiles ? "rows" : "tiles")}
         />
         <Button icon="full" label={full ? "Leave the full-screen wall" : "Full-screen wall"} onClick={toggleFull} />
+        {may && !choosing && routes.length > 0 && (
+          <Button icon="check" onClick={startPicking} title="Choose several routes, and start, stop or restart them together">
+            Choose
+          </Button>
+        )}
         {may && (
           <Button icon="plus" kind="primary" onClick={() => navigate("/routes/new")}>
             New route
           </Button>
         )}
       </div>
+      {may && choosing && <PickBar shown={shown} />}
       {!store.complete ? (
         <p className="dim">Loading…</p>
       ) : routes.length === 0 ? (
