@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ ASKED = ("/api/routes", "/api/routes?limit=50", "/api/routes/route_1", "/api/eve
 REQUESTS = 300
 """Of each path; the p99 is the third slowest."""
 WARM_UP = 20
+FLOW_S = 0.3
+"""A datagram comes onto each bus so often."""
 
 Json = dict[str, Any]
 
@@ -79,6 +82,8 @@ def measure(folder: Path, chosen: argparse.Namespace) -> Json:
         until(lambda: len(server.pid_files()) == 2 * count, 120, "all stand-ins to run")
         reporters = Reporters(open_files(server), buses(server))
         reporters.start()
+        flowing = Flow(reporters.buses)
+        flowing.start()
         time.sleep(10)  # the first seconds pay for opening files
         content = server.api.get("/api/routes").content
         figures: Json = {"routes": count, "list_kb": round(len(content) / 1000)}
@@ -90,11 +95,40 @@ def measure(folder: Path, chosen: argparse.Namespace) -> Json:
                 assert one.stdout
                 assert one.stdout.readline() == b"there\n"
             time.sleep(3)
+            before = answered(polling)
             figures["cpu_busy_percent"] = cpu_percent(pid, chosen.seconds)
+            figures["polls_per_s"] = round((answered(polling) - before) / chosen.seconds, 1)
             figures["list_busy_p99_ms"] = percentile(times(server, "/api/routes", chosen.seconds), 99)
         figures["rss_mb"] = rss_mb(pid)
         reporters.end()
+        flowing.end()
     return figures
+
+
+class Flow:
+    """Something on each bus at all times: what comes once a second only is gone again and again, as no stream is."""
+
+    def __init__(self, buses: list[tuple[str, int]]) -> None:
+        self._buses = buses
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Until `end`."""
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def end(self) -> None:
+        """No more of it."""
+        self._ended.set()
+
+    def _run(self) -> None:
+        datagram = (b"\x47\x1f\xff\x10" + bytes(184)) * 7
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+            while True:
+                for bus in self._buses:
+                    out.sendto(datagram, bus)
+                    if self._ended.wait(FLOW_S / len(self._buses)):
+                        return
 
 
 def one_by_one(server: Server, plain: tuple[str, int]) -> Json:
@@ -118,6 +152,15 @@ def one_by_one(server: Server, plain: tuple[str, int]) -> Json:
             figures |= {"bare_p50_ms": percentile(least, 50), "bare_p99_ms": percentile(least, 99)}
             figures["list_to_bare"] = round(statistics.median(found) / statistics.median(least), 1)
     return figures
+
+
+def answered(polling: subprocess.Popen[bytes]) -> int:
+    """How many requests of the pollers were answered so far: fewer than were due where the machine is too busy."""
+    assert polling.stdin
+    assert polling.stdout
+    polling.stdin.write(b"\n")
+    polling.stdin.flush()
+    return int(polling.stdout.readline())
 
 
 def times(server: Server, path: str, seconds: float) -> list[float]:
@@ -186,10 +229,10 @@ def bare_server(folder: Path, content: bytes) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def pollers(server: Server, count: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with so many clients that ask once a second; it says when each was answered."""
+    """A process with so many clients that ask once a second; it says when each was answered, and how many were."""
     url, token = str(server.api.base_url), server.signed_in()["Authorization"]
     argv = [sys.executable, "-m", "bench.api", "--pollers", str(count), "--poll", url, token]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield process
         finally:
@@ -200,9 +243,14 @@ async def poll(url: str, token: str, count: int) -> int:
     """Ask for every route once a second, each client at a moment of its own, and do nothing with the answer."""
     host, _, port = url.removeprefix("http://").rstrip("/").rpartition(":")
     request = f"GET /api/routes HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: {token}\r\n\r\n".encode()
-    waiting = [count]
+    answers = 0
+
+    def tell() -> None:
+        sys.stdin.readline()
+        print(answers, flush=True)
 
     async def one(number: int) -> None:
+        nonlocal answers
         reader, writer = await asyncio.open_connection(host, int(port))
         due = time.monotonic() + number / count
         while True:
@@ -212,10 +260,11 @@ async def poll(url: str, token: str, count: int) -> int:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length: ")[2].split()[0])
             await reader.readexactly(length)
-            waiting[0] -= 1
-            if not waiting[0]:
+            answers += 1
+            if answers == count:
                 print("there", flush=True)
 
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), tell)
     await asyncio.gather(*(one(number) for number in range(count)))
     return 0
 

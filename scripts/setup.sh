@@ -92,7 +92,7 @@ sync_packages() {  # state
     only=
     [ "$purpose" = test ] || only="--no-dev --inexact"
     # shellcheck disable=SC2086 # words are meant to be split
-    UV_PROJECT_ENVIRONMENT=.venv .tools/bin/uv sync --quiet --frozen --python $python $only ||
+    UV_PROJECT_ENVIRONMENT=.venv .tools/bin/uv sync --quiet --frozen --compile-bytecode --python $python $only ||
         die "uv sync failed (behind a proxy or mirror: HTTPS_PROXY, UV_DEFAULT_INDEX, SSL_CERT_FILE)"
     echo "$moved" >.venv/state
     echo "$1" >".venv/synced-$purpose"
@@ -106,6 +106,11 @@ python_packages() {
         if [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && .venv/bin/python -c '' 2>/dev/null; then return; fi
     done
     sync_packages "$state"
+}
+
+compile_our_own() {  # where PYTHONDONTWRITEBYTECODE is set, every start would compile everything anew: a second each time
+    [ -w src ] || return 0
+    .venv/bin/python -m compileall -q src >/dev/null 2>&1 || true  # what cannot be compiled is said by whoever runs it
 }
 
 # --- console ----------------------------------------------------------------------------------
@@ -174,5 +179,6 @@ packages=$(missing_packages "$@")
 [ -z "$packages" ] || install_packages $packages
 $python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$python is older than 3.11: Debian 12 or Ubuntu 24.04 has a newer one"
 python_packages
+compile_our_own
 ready_console
 receive_buffers

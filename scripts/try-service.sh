@@ -154,7 +154,7 @@ JSON
 
     dpkg-deb -R /root/srt-router.deb /tmp/newer
     sed -i 's/^Version: .*/&+1/' /tmp/newer/DEBIAN/control
-    quietly dpkg-deb -b /tmp/newer /tmp/newer.deb
+    quietly dpkg-deb -Znone -b /tmp/newer /tmp/newer.deb
     quietly dpkg -i /tmp/newer.deb
     until_ 20 on_air
     sleep 2

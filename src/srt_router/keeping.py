@@ -1,4 +1,4 @@
-"""Everything that one server keeps in gateway.db: history, accounts, alarms, and backups of it all."""
+"""Everything that one server keeps in gateway.db: history, accounts, alarms, presets, and backups of it all."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from srt_router.supervision.backup_sets import complete_interrupted
 from srt_router.supervision.backups import Backups
 from srt_router.supervision.editing import RouteEditor
 from srt_router.supervision.manager import RouteManager
+from srt_router.supervision.presets import PresetBook
 
 _PATIENCE_S = 5.0
 """So long the end of the server waits for a backup that is being made or put back."""
@@ -25,6 +26,9 @@ class Keeping:
     history: History
     accounts: KeptAccounts
     alarms: AlarmDesk
+    presets: PresetBook
+    _reading: asyncio.Task[None]
+    """Reads the presets."""
     _interrupted: str | None
     """What is wrong with a restore that was cut off; None: nothing is."""
     _backups: Backups | None = None
@@ -36,6 +40,7 @@ class Keeping:
         backups = self._backups = Backups(events.database, editor)
         backups.trouble = self._interrupted
         backups.after_restore += [lambda: accounts.load(again=True), self.alarms.alarms.read_again, events.open]
+        backups.after_restore.append(self.presets.load)
         self._daily = tasks.create_task(backups.run(), name="daily backup")
         return backups
 
@@ -48,6 +53,7 @@ class Keeping:
 
     async def close(self) -> None:
         """Write what is new."""
+        self._reading.cancel()
         await self.alarms.close()
         await self.accounts.close()
         await self.history.close()
@@ -60,4 +66,6 @@ async def keep(manager: RouteManager, settings: Settings, tasks: asyncio.TaskGro
     manager.keep_statistics(history.statistics)
     database = history.events.database
     accounts = keep_accounts(database, settings, tasks)
-    return Keeping(history, accounts, keep_alarms(database, settings, manager, tasks), interrupted)
+    alarms = keep_alarms(database, settings, manager, tasks)
+    presets = PresetBook(database)
+    return Keeping(history, accounts, alarms, presets, tasks.create_task(presets.run(), name="presets"), interrupted)

@@ -89,7 +89,7 @@ async def _serve(life: Life) -> Stop:
             _move_in(life, kept, manager, tls=network.tls)
             if life.demo_if_empty and not life.goes_on:
                 await demo.add_demo_route(manager, routes_file)
-            editor = RouteEditor(manager, routes_file, house.instance.id)
+            editor = RouteEditor(manager, routes_file, house.instance.id, kept.presets)
             housekeeping = Housekeeping(manager, house.pid_manager, rules)
             rooms = Rooms(
                 manager=manager,

@@ -6,6 +6,7 @@ import asyncio
 import os
 import select
 import signal
+import threading
 from enum import StrEnum
 
 OURS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
@@ -61,9 +62,12 @@ class Stop(asyncio.Event):
         return self.is_set() and self.ending is Ending.REPLACE
 
     def pass_on(self) -> None:
-        """What came too late is for the program that follows. For the end, when no thread is left but the main one."""
+        """What came too late is for the program that follows.
+
+        For the main thread, at the end: it holds our signals, but another one that is left would be killed by this.
+        """
         if self.hands_on() and self._late is not None:
-            os.kill(os.getpid(), self._late)
+            signal.pthread_kill(threading.get_ident(), self._late)
 
 
 def hold() -> None:

@@ -87,11 +87,19 @@ def nothing_forged(server: Server) -> None:
 
 
 def commands(server: Server, route_id: str) -> dict[str, list[str]]:
-    """The command line of each process, as the kernel has it."""
-    found = server.until_all_up(route_id)
-    return {
-        kind: Path(f"/proc/{one['pid']}/cmdline").read_bytes().decode().split("\0")[:-1] for kind, one in found.items()
-    }
+    """The command line of each process, as the kernel has it; one that has just ended is looked at in its next life."""
+
+    def seen() -> dict[str, list[str]] | None:
+        found = server.until_all_up(route_id)
+        try:
+            lines = {kind: Path(f"/proc/{one['pid']}/cmdline").read_bytes() for kind, one in found.items()}
+        except OSError:
+            return None
+        return {kind: line.decode().split("\0")[:-1] for kind, line in lines.items()} if all(lines.values()) else None
+
+    found = until(seen, what="the command lines of every process")
+    assert found is not None
+    return found
 
 
 def plain(port: int) -> Json:

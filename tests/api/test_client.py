@@ -110,6 +110,10 @@ def use_machine(router: Client) -> None:
     assert any(one["key"] == "PORT" for one in machine.settings())
     assert any("127.0.0.1" in json.dumps(one) for one in machine.interfaces())
     assert any(one["name"] == "h264-720p-3M" for one in machine.presets())
+    own = machine.add_preset({"name": "House", "transcode": {"video": "copy", "audio": "none"}})
+    assert machine.replace_preset(own["id"], {"name": "Ours", "transcode": own["transcode"]})["name"] == "Ours"
+    machine.delete_preset(own["id"])
+    assert all(one["builtIn"] for one in machine.presets())
     machine.set_log_level(machine.log_level())
     assert machine.free_ports(count=2, first=9000)[0] >= 9000
     assert "srt_router" in machine.metrics()

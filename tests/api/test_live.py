@@ -218,13 +218,20 @@ def descriptors(server: Server) -> int:
     return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
 
 
+def reads_statistics(server: Server) -> bool:
+    assert server.process is not None
+    files = Path(f"/proc/{server.process.pid}/fd").iterdir()
+    return any(str(file.readlink()).endswith(".stats") for file in files if file.is_symlink())
+
+
 async def test_coming_and_going_leaves_nothing(tmp_path: Path) -> None:
     with Server(tmp_path, [route(1, listener(4000))]) as server:
         await asyncio.to_thread(server.until_all_up, "route_1")
         for _ in range(3):
             async with live(server) as client:
                 await told(client, kind("snapshot"))
-        before = until(lambda: descriptors(server))
+        until(lambda: reads_statistics(server), what="the first look at the route, which opens files of its own")
+        before = descriptors(server)
         for number in range(100):
             async with live(server) as client:
                 await told(client, kind("snapshot"))

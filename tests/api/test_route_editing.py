@@ -400,7 +400,7 @@ def test_the_history_tells_who_did_what(server: Server) -> None:
 
 def test_a_preset_by_name(server: Server) -> None:
     presets = server.api.get("/api/presets").json()["items"]
-    assert {"name", "purpose", "transcode"} == set(presets[0])
+    assert {"id", "name", "description", "transcode", "builtIn"} == set(presets[0])
     for number, preset in enumerate(presets):
         found = made(server, source=listener(7000 + number), destinations=[], transcode=preset["name"])
         assert found["config"]["transcode"] == preset["transcode"]

@@ -42,7 +42,7 @@ def test_the_audio_matrix(serve: Serve, visit: Visit) -> None:
     gain.press_sequentially("-6.5")
     expect(gain).to_have_value("-6.5")
     assert console.faults() == []
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Paris feed", exact=True)).to_be_visible()
     cells = config(server)["transcode"]["audio"]["matrix"]
     assert [(one["output"], one["input"], one.get("gainDb", 0)) for one in cells] == [
@@ -127,3 +127,42 @@ def test_which_destinations_are_drawn(serve: Serve, visit: Visit) -> None:
     expect(legend).to_contain_text("Out to 8")
     expect(legend).not_to_contain_text("Out to 2")
     assert console.faults() == []
+
+
+def test_a_preset_of_ones_own(serve: Serve, visit: Visit) -> None:
+    server = serve(route(1, listener(4001), name="Paris feed", transcode=STEREO, autoStart=False))
+    console = visit(server)
+    console.expected.append("409")
+    page = console.page
+    page.goto("/routes/route_1/edit")
+    console.sign_in()
+    chosen = page.get_by_label("What becomes of the stream")
+    expect(chosen).to_have_value("audio-to-aac")
+    expect(page.get_by_role("button", name="Save as preset")).to_have_count(0)
+    page.get_by_label("Bitrate (kb/s)").fill("96")
+    expect(chosen).to_have_value("own")
+    page.get_by_role("button", name="Save as preset").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name of the preset").fill("remux")
+    dialog.get_by_label("Name of the preset").press("Enter")
+    expect(dialog.get_by_text("choose another name")).to_be_visible()
+    dialog.get_by_label("Name of the preset").fill("House sound")
+    dialog.get_by_label("What it is for").fill("our radio")
+    assert console.faults() == []
+    dialog.get_by_role("button", name="Save the preset").click()
+    expect(dialog).to_have_count(0)
+    (own,) = [one for one in server.api.get("/api/presets").json()["items"] if not one["builtIn"]]
+    assert (own["name"], own["description"]) == ("House sound", "our radio")
+    assert own["transcode"]["audio"]["bitrateKbps"] == 96
+    expect(chosen).to_have_value(own["id"])
+    chosen.select_option("remux")
+    expect(page.get_by_role("button", name="Delete preset")).to_have_count(0)
+    chosen.select_option(label="House sound: our radio")
+    assert console.faults() == []
+    page.get_by_role("button", name="Delete preset").click()
+    console.confirm("Delete the preset")
+    expect(chosen).to_have_value("own")
+    assert all(one["builtIn"] for one in server.api.get("/api/presets").json()["items"])
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", name="Paris feed", exact=True)).to_be_visible()
+    assert config(server)["transcode"]["audio"]["bitrateKbps"] == 96

@@ -86,6 +86,7 @@ def _body(number: int) -> Json:
 
 RECEIVER: Json = {"type": "webhook", "name": "Pager", "url": "https://127.0.0.1:9/hook", "secret": SIGNATURE}
 RULE: Json = {"name": "Off air", "condition": {"kind": "routeFailed"}, "receivers": []}
+PRESET: Json = {"name": "House", "transcode": {"video": "copy", "audio": {"codec": "aac", "bitrateKbps": 128}}}
 GOOD: dict[str, object] = {
     "POST /api/routes": {**_body(1), "source": caller(4009, passphrase=PASSPHRASE)},
     "PUT /api/routes/{route_id}": _body(1),
@@ -106,6 +107,8 @@ GOOD: dict[str, object] = {
     "PATCH /api/alarms/receivers/{receiver_id}": {"name": "Other pager", "secret": SIGNATURE},
     "POST /api/alarms/rules": RULE,
     "PUT /api/alarms/rules/{rule_id}": RULE,
+    "POST /api/presets": PRESET,
+    "PUT /api/presets/{preset_id}": PRESET,
     "POST /api/users": {"name": "another", "role": "viewer", "password": PASSWORD},
 }
 """Bodies that are good. schemathesis knows the document only, and most of what it sends is refused early: in half of
@@ -164,6 +167,7 @@ class House:
             ],
             "rule_id": [*(one["id"] for one in self._items("/api/alarms/rules")), "x"],
             "receiver_id": [*(one["id"] for one in self._items("/api/alarms/receivers")), "x"],
+            "preset_id": [one["id"] for one in self._items("/api/presets")[-3:]],
             "alarm_id": [*(one["id"] for one in self._items("/api/alarms")), "x"],
             "session_id": [*(one["id"] for one in sessions), "x"],
             "token_id": ["0" * 16],

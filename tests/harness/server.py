@@ -33,6 +33,8 @@ class Server:
         """What Python runs."""
         self.verify: ssl.SSLContext | bool = True
         """Whose certificate is believed, where the server speaks TLS."""
+        self.patience_s = 20.0
+        """How long a start may take. Hundreds of processes on a busy machine leave little of it to the server."""
         self.api = httpx.Client(timeout=30)
         self.process: subprocess.Popen[bytes] | None = None
         self.data_dir.mkdir(parents=True)
@@ -63,11 +65,15 @@ class Server:
         """Start the server and wait until it answers and its routes have been started."""
         already = self.log().count(" answers at ")
         self.launch(*arguments, environment=environment)
-        until(lambda: self._running() and self.log().count(" answers at ") > already, what="the server to answer")
+        until(
+            lambda: self._running() and self.log().count(" answers at ") > already,
+            self.patience_s,
+            "the server to answer",
+        )
         words = self.log().rpartition(" answers at ")[2].split()
         self.api.base_url = httpx.URL(words[0])
         self.api.headers.update(self.signed_in())
-        until(lambda: self.api.get("/api/health").status_code in (200, 503), what="health")
+        until(lambda: self.api.get("/api/health").status_code in (200, 503), self.patience_s, "health")
         return self
 
     def signed_in(self) -> dict[str, str]:
@@ -101,7 +107,7 @@ class Server:
         assert self.process is not None
         self.api.close()
         self.process.send_signal(signum)
-        return self.process.wait(20)
+        return self.process.wait(self.patience_s)
 
     def kill(self) -> None:
         """SIGKILL, as a crash would."""
@@ -163,7 +169,7 @@ class Server:
             found = self.processes(route_id)
             return found if found and all(p["state"] == "running" for p in found.values()) else None
 
-        found = until(all_up, what=f"every process of {route_id} to run")
+        found = until(all_up, self.patience_s, f"every process of {route_id} to run")
         assert found is not None
         return found
 

@@ -25,7 +25,8 @@ def legs(server: Server) -> dict[str, Any]:
 
 def packets(server: Server, leg: str) -> int:
     """Since the route was started."""
-    return legs(server)[leg]["sinceRouteStart"]["packets"] or 0
+    counted = legs(server)[leg]["sinceRouteStart"] or {}  # nobody has looked yet
+    return counted.get("packets") or 0
 
 
 def since_reset(server: Server, leg: str) -> int:

@@ -24,6 +24,8 @@ ROOMS: dict[str, set[str]] = {
     # room or top-level module: what it may import besides the foundation and itself
     "processes": set(),
     "routes": {"processes.spec"},
+    # other gateways' files become routes here: text in, a document out, nothing is opened or asked
+    "migration": {"routes"},
     # what others write their scripts with, and our commands use: it finds the server of this machine by its file
     "client": {"processes.server_file", "settings"},
     "monitoring": {"processes"},
@@ -36,7 +38,9 @@ ROOMS: dict[str, set[str]] = {
     "api": {"doctor", *BELOW_API},
     "doctor": {"system_checks", *BELOW_API},
     "support_bundle": {"doctor", *BELOW_API},
-    "cli": {"api.tls", "main", "doctor", "support_bundle", *BELOW_API},
+    # a router of its own, asked as any other
+    "latency": {"client", "processes.server_file"},
+    "cli": {"api.tls", "main", "doctor", "migration", "latency", "support_bundle", *BELOW_API},
     # the udpDuplicator is a program of its own, started as a script
     "duplication": set(),
     "duplicator": {"duplication"},

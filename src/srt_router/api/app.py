@@ -26,9 +26,11 @@ from srt_router.api.live import live_api
 from srt_router.api.log_level import log_level_api
 from srt_router.api.metrics import Metrics, metrics_api
 from srt_router.api.network import Network
+from srt_router.api.presets import presets_api
 from srt_router.api.processes import processes_api
 from srt_router.api.route_editing import route_editing_api
 from srt_router.api.route_list import route_list_api
+from srt_router.api.route_texts import RouteTexts
 from srt_router.api.routes import routes_api
 from srt_router.api.site import site
 from srt_router.api.statistics import statistics_api
@@ -78,20 +80,22 @@ def create_app(rooms: Rooms) -> FastAPI:
     app.include_router(auth_api(accounts, network))
     app.include_router(users_api(accounts))
     app.include_router(tokens_api(accounts))
-    app.include_router(route_list_api(manager))
+    texts = RouteTexts(manager)
+    app.include_router(route_list_api(manager, texts))
     app.include_router(routes_api(manager))
     app.include_router(statistics_api(manager))
     app.include_router(stream_api(manager))
     app.include_router(thumbnails_api(manager))
     app.include_router(route_editing_api(rooms.editor))
     app.include_router(destinations_api(rooms.editor))
+    app.include_router(presets_api(rooms.editor))
     app.include_router(host_api(manager, rooms.settings))
     app.include_router(log_level_api())
     app.include_router(processes_api(rooms.housekeeping))
     app.include_router(events_api(events))
     app.include_router(backups_api(rooms.backups))
     app.include_router(alarms_api(rooms.alarms))
-    feed = LiveFeed(manager, events, rooms.alarms)
+    feed = LiveFeed(manager, events, rooms.alarms, texts)
     app.include_router(live_api(feed))
     app.include_router(metrics_api(Metrics(manager, events, rooms.alarms, rooms.backups, feed)))
 

@@ -18,11 +18,11 @@ from pydantic import TypeAdapter
 from srt_router import __version__
 from srt_router.alarms.records import Alarm
 from srt_router.alarms.service import Alarms
+from srt_router.api.route_texts import RouteTexts
 from srt_router.errors import RouteNotFound
 from srt_router.monitoring.leg_statistics import LegNumbers
 from srt_router.storage.events import Event, EventStore
 from srt_router.supervision.manager import RouteManager
-from srt_router.supervision.views import RouteView
 
 log = logging.getLogger("Api")
 
@@ -41,7 +41,6 @@ _IN_A_TURN = 10
 """So many of all routes, for a snapshot or the statistics."""
 _STATS_S = 1.0
 
-_ROUTE = TypeAdapter(RouteView)
 _EVENT = TypeAdapter(Event)
 _ALARMS = TypeAdapter(list[Alarm])
 _LEGS = TypeAdapter(list[LegNumbers])
@@ -102,8 +101,9 @@ class Subscriber:
 class LiveFeed:
     """Turns changes into messages for every client. Runs on the event loop; idle while nobody looks."""
 
-    def __init__(self, manager: RouteManager, events: EventStore, alarms: Alarms) -> None:
+    def __init__(self, manager: RouteManager, events: EventStore, alarms: Alarms, texts: RouteTexts) -> None:
         self._manager = manager
+        self._texts = texts
         self._events = events
         self._alarms = alarms
         self._clients: set[Subscriber] = set()
@@ -175,7 +175,7 @@ class LiveFeed:
 
     def _words(self, route_id: str) -> str | None:
         try:
-            return _ROUTE.dump_json(self._manager.route(route_id), by_alias=True).decode()
+            return self._texts.text(route_id).decode()
         except RouteNotFound:
             return None
 

@@ -1,4 +1,4 @@
-"""What the machine and the server have: interfaces, free ports, engines, presets, settings, and the doctor."""
+"""What the machine and the server have: interfaces, free ports, engines, settings, and the doctor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from srt_router.doctor.check import Check, State
 from srt_router.doctor.examination import examine_settings
 from srt_router.processes.interfaces import Interface, interfaces
 from srt_router.routes.copies import HIGHEST, LOWEST, free_ports, used_ports
-from srt_router.routes.transcode_presets import PRESETS, Preset
 from srt_router.settings import Settings
 from srt_router.supervision.checks import PortTable
 from srt_router.supervision.manager import RouteManager
@@ -31,13 +30,6 @@ class InterfaceList:
     """The network interfaces of this machine."""
 
     items: list[Interface]
-
-
-@dataclass(frozen=True, slots=True)
-class PresetList:
-    """Transcodes to begin with."""
-
-    items: list[Preset]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +91,6 @@ class EngineView:
 
 
 _INTERFACES = TypeAdapter(InterfaceList)
-_PRESETS = TypeAdapter(PresetList)
 _PORTS = TypeAdapter(FreePorts)
 _SETTINGS = TypeAdapter(SettingList)
 _DIAGNOSIS = TypeAdapter(Diagnosis)
@@ -115,11 +106,6 @@ def host_api(manager: RouteManager, settings: Settings) -> APIRouter:
     async def list_interfaces() -> Response:
         """What `adapter` and `interface` of an end can be."""
         return json_answer(_INTERFACES, InterfaceList(await asyncio.to_thread(interfaces)))
-
-    @api.get("/presets", response_model=PresetList, summary="Transcodes to begin with")
-    async def list_presets() -> Response:
-        """`transcode` of a route may be the name of one of these."""
-        return json_answer(_PRESETS, PresetList(list(PRESETS)))
 
     @api.get(
         "/ports/free",

@@ -34,12 +34,14 @@ from srt_router.errors import (
 )
 from srt_router.routes.copies import NoPortLeft
 from srt_router.routes.errors import MOST_ERRORS, FieldError, RouteInvalid, RoutesFileChanged, RoutesFileInvalid
+from srt_router.routes.transcode_presets import PresetInvalid
 from srt_router.storage.backup_folder import BackupInvalid, BackupNotFound
 from srt_router.storage.database import Unavailable
 from srt_router.supervision.applying import ProcessNotFound
 from srt_router.supervision.backup_sets import BackupFailed, RestoreFailed
 from srt_router.supervision.backups import BackupBusy
 from srt_router.supervision.editing import ChangeRefused, RoutesFileUnwritable
+from srt_router.supervision.presets import PresetBuiltIn, PresetLimit, PresetNameTaken, PresetNotFound
 from srt_router.supervision.salvo import SalvoRefused
 from srt_router.supervision.thumbnails import NoPicture, NothingOnAir, ThumbnailPending, ThumbnailsOff
 
@@ -95,6 +97,11 @@ _STATUS: dict[type[SrtRouterError], tuple[int, str]] = {
     NoPicture: (404, "The stream shows no picture"),
     NoPortLeft: (409, "No port is left"),
     RoutesFileUnwritable: (503, "routes.json cannot be written"),
+    PresetNotFound: (404, "No such preset"),
+    PresetInvalid: (422, "Nothing was changed"),
+    PresetBuiltIn: (409, "The preset is built in"),
+    PresetNameTaken: (409, "Another preset is called so"),
+    PresetLimit: (409, "There are as many as there may be"),
     BackupNotFound: (404, "No such backup"),
     BackupInvalid: (409, "The backup cannot be used"),
     BackupBusy: (409, "Another backup is worked on"),

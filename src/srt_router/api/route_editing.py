@@ -98,7 +98,7 @@ def _making(api: APIRouter, editor: RouteEditor) -> None:
         made: list[Route] = []
 
         def change(routes: Routes) -> Routes:
-            made[:] = [created(body, new_route_id([route.id for route in routes]))]
+            made[:] = [created(body, new_route_id([route.id for route in routes]), editor.presets.all())]
             return (*routes, *made)
 
         edited = await editor.edit(change, dry_run=dry_run)
@@ -120,7 +120,8 @@ def _making(api: APIRouter, editor: RouteEditor) -> None:
 
         def change(routes: Routes) -> Routes:
             taken = {*table.by_port, *used_ports(routes)}
-            made[:] = [copied(_one(routes, route_id), new_route_id([one.id for one in routes]), body or {}, taken)]
+            new, presets = new_route_id([one.id for one in routes]), editor.presets.all()
+            made[:] = [copied(_one(routes, route_id), new, body or {}, taken, presets)]
             return (*routes, *made)
 
         edited = await editor.edit(change, dry_run=dry_run)
@@ -133,7 +134,7 @@ def _changing(api: APIRouter, editor: RouteEditor) -> None:
         route_id: RouteId, body: RouteBody, dry_run: DryRun, request: Request, if_match: IfMatch = None
     ) -> Response:
         """Whatever is not named gets its default, but a passphrase that is not named stays; null removes it."""
-        change = _change_of(editor, route_id, if_match, lambda route: replaced(body, route))
+        change = _change_of(editor, route_id, if_match, lambda route: replaced(body, route, editor.presets.all()))
         edited = await editor.edit(change, dry_run=dry_run)
         return _changed(editor, edited, route_id, request, dry_run=dry_run)
 
@@ -142,7 +143,7 @@ def _changing(api: APIRouter, editor: RouteEditor) -> None:
         route_id: RouteId, body: PatchBody, dry_run: DryRun, request: Request, if_match: IfMatch = None
     ) -> Response:
         """A merge patch (RFC 7396): what is not named stays; null removes. Lists are replaced as a whole."""
-        change = _change_of(editor, route_id, if_match, lambda route: patched(body, route))
+        change = _change_of(editor, route_id, if_match, lambda route: patched(body, route, editor.presets.all()))
         edited = await editor.edit(change, dry_run=dry_run)
         return _changed(editor, edited, route_id, request, dry_run=dry_run)
 

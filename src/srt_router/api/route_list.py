@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from srt_router.api.bodies import json_answer
+from srt_router.api.bodies import json_answer, quoted
 from srt_router.api.problems import Problem
-from srt_router.api.route_texts import RouteTexts
+from srt_router.api.route_texts import RouteTexts, listed
 from srt_router.routes.search import Search, page, tag_counts
 from srt_router.supervision.manager import RouteManager
 from srt_router.supervision.route_state import RouteStatus
@@ -58,28 +57,32 @@ class TagList(BaseModel):
 _TAGS = TypeAdapter(TagList)
 
 
-def route_list_api(manager: RouteManager) -> APIRouter:
+def route_list_api(manager: RouteManager, texts: RouteTexts) -> APIRouter:
     """The paths that find routes."""
     api = APIRouter(prefix="/api", tags=["routes"])
-    texts = RouteTexts(manager)
 
     @api.get(
         "/routes",
         response_model=RouteList,
-        responses={422: {"model": Problem, "description": "A filter is not valid; the errors name it"}},
+        responses={
+            304: {"description": "With If-None-Match: nothing of any route has changed"},
+            422: {"model": Problem, "description": "A filter is not valid; the errors name it"},
+        },
         summary="Every route with its status and processes",
     )
-    async def list_routes(query: Annotated[RouteQuery, Query()]) -> Response:
-        search = Search(tuple(query.tag), query.q)
-        found = [
-            route
-            for route in manager.configured()
-            if search.finds(route) and (not query.status or manager.status(route.id) in query.status)
-        ]
-        shown, cursor = page(found, query.cursor, query.limit)
-        items = b",".join([texts.text(route.id) for route in shown])
-        content = b'{"items":[%s],"nextCursor":%s}' % (items, json.dumps(cursor).encode())
-        return Response(content, media_type="application/json")
+    async def list_routes(
+        query: Annotated[RouteQuery, Query()],
+        if_none_match: Annotated[str | None, Header(alias="If-None-Match", description="`ETag` of such a list")] = None,
+    ) -> Response:
+        """`ETag` is there where no filter is."""
+        await texts.refresh()
+        if query.tag or query.status or query.q:
+            return Response(_found(manager, texts, query), media_type="application/json")
+        content = texts.document() if query.limit is None and query.cursor is None else _found(manager, texts, query)
+        tag = quoted(texts.version)
+        if tag in [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]:
+            return Response(status_code=304, headers={"ETag": tag})
+        return Response(content, media_type="application/json", headers={"ETag": tag})
 
     @api.get("/tags", response_model=TagList, summary="Every tag, and how many routes have it")
     async def list_tags() -> Response:
@@ -87,3 +90,14 @@ def route_list_api(manager: RouteManager) -> APIRouter:
         return json_answer(_TAGS, TagList(items=[TagCount(name=name, routes=count) for name, count in counts.items()]))
 
     return api
+
+
+def _found(manager: RouteManager, texts: RouteTexts, query: RouteQuery) -> bytes:
+    search = Search(tuple(query.tag), query.q)
+    found = [
+        route
+        for route in manager.configured()
+        if search.finds(route) and (not query.status or manager.status(route.id) in query.status)
+    ]
+    shown, cursor = page(found, query.cursor, query.limit)
+    return listed([texts.text(route.id) for route in shown], cursor)

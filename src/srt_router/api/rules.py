@@ -123,9 +123,13 @@ RULES: dict[str, Rule] = {
     "POST /api/routes/{route_id}/stop": operator("route.stop"),
     "POST /api/routes/{route_id}/restart": operator("route.restart"),
     "POST /api/routes/{route_id}/apply": operator("route.apply"),
+    # presets
+    "GET /api/presets": viewer(),
+    "POST /api/presets": operator("preset.add"),
+    "PUT /api/presets/{preset_id}": operator("preset.change"),
+    "DELETE /api/presets/{preset_id}": operator("preset.remove"),
     # the machine
     "GET /api/interfaces": viewer(),
-    "GET /api/presets": viewer(),
     "GET /api/ports/free": viewer(),
     "GET /api/engine": viewer(),
     "GET /api/settings": operator(),

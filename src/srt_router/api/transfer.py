@@ -154,7 +154,7 @@ def transfer_api(editor: RouteEditor) -> APIRouter:
         ] = ImportMode.MERGE,
     ) -> Response:
         """Whole or not at all. With `dryRun` it answers with what would differ, field by field."""
-        edited = await editor.edit(lambda routes: imported(body, routes, mode), dry_run=dry_run)
+        edited = await editor.edit(lambda routes: imported(body, routes, mode, editor.presets.all()), dry_run=dry_run)
         if not dry_run:
             audit(request, "route.import", before=_audited(edited.before, edited), after=_audited(edited.after, edited))
         return _answer(edited)

@@ -16,6 +16,8 @@ from srt_router.cli.backup import backup
 from srt_router.cli.cleanup import cleanup
 from srt_router.cli.config import config as config_commands
 from srt_router.cli.doctor import doctor
+from srt_router.cli.latency import latency
+from srt_router.cli.migrate import import_
 from srt_router.cli.options import ConfigOption, read_settings
 from srt_router.cli.ps import ps
 from srt_router.cli.routes import routes
@@ -39,6 +41,8 @@ app.command("doctor")(doctor)
 app.command("upgrade")(upgrade)
 app.command("upgrade-stop")(upgrade_stop)
 routes.command("apply")(apply_restarts)
+app.command("latency")(latency)
+app.command("import")(import_)
 app.command("support-bundle")(support_bundle)
 app.command("completion")(completion)
 app.add_typer(routes)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from json import JSONDecodeError, dumps, loads
+from json import JSONDecodeError, loads
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from srt_router.cli import display
 from srt_router.cli.desk import CommandFailed
 from srt_router.cli.options import ConfigOption, JsonOption, read_settings
 from srt_router.cli.route_desk import Json, RouteDesk
+from srt_router.cli.taking_over import confirmed, show_effects, take_over, write_private
 from srt_router.routes.end_uri import end_from_uri
 from srt_router.routes.errors import RouteInvalid
 
@@ -140,7 +141,7 @@ def remove_route(
     if dry_run:
         _tell(desk.change("DELETE", found["id"], None, dry_run=True), "removed", json=False, dry_run=True)
         return
-    if not yes and not _confirmed(f"Remove {found['name']} ({found['id']}), which is {found['status']}? (yes/no): "):
+    if not yes and not confirmed(f"Remove {found['name']} ({found['id']}), which is {found['status']}? (yes/no): "):
         print("Nothing was done")
         return
     desk.change("DELETE", found["id"], None)
@@ -177,11 +178,7 @@ def export_routes(
     if output is None:
         sys.stdout.write(text)
         return
-    try:
-        with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
-            file.write(text)
-    except OSError as error:
-        raise CommandFailed(f"{output} cannot be written: {error.strerror}") from error
+    write_private(output, text)
 
 
 @routes.command("import")
@@ -195,18 +192,7 @@ def import_routes(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Take the routes of a document over, whole or not at all. Shows what differs, and asks."""
     desk = RouteDesk(read_settings(config))
-    document = _document(file)
-    tried = desk.take_over(document, replace=replace, dry_run=True)
-    if not json:
-        _show_differences(tried)
-    if not dry_run and not yes and not _confirmed("Do it? (yes/no): "):
-        print("Nothing was done", file=sys.stderr)
-        return
-    answer = tried if dry_run else desk.take_over(document, replace=replace)
-    if json:
-        print(display.as_json(answer))
-    elif not dry_run:
-        print("Done")
+    take_over(desk, _document(file), replace=replace, dry_run=dry_run, yes=yes, json=json)
 
 
 def _order(action: str, names: list[str], config: Path | None) -> None:
@@ -267,33 +253,4 @@ def _tell(answer: Json, done: str, *, json: bool, dry_run: bool) -> None:
         return
     if not dry_run:
         print(f"Route {answer['id']} was {done}: {answer['status']}")
-    _show_effects(answer["effects"], dry_run=dry_run)
-
-
-def _show_effects(effects: Json, *, dry_run: bool) -> None:
-    told = [one for one in effects["processes"] if one["action"] != "keep"]
-    for one in told:
-        print(f"  {one['routeId']} {one['type']}: {one['action']}")
-    if dry_run:
-        kept = len(effects["processes"]) - len(told)
-        print(f"Dry run: {len(told)} process(es) would be touched, {kept} kept")
-
-
-def _show_differences(answer: Json) -> None:
-    found = answer["differences"]
-    for sign, kind in (("+", "added"), ("~", "changed"), ("-", "removed")):
-        for one in found[kind]:
-            print(f"{sign} {one['id']} {one['name']}")
-            for change in one["fields"]:
-                print(f"    {change['field']}: {dumps(change['before'])} -> {dumps(change['after'])}")
-    if not any(found.values()):
-        print("Nothing differs")
-    _show_effects(answer["effects"], dry_run=False)
-
-
-def _confirmed(question: str) -> bool:
-    print(question, end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline()
-    if not sys.stdin.isatty():
-        print(file=sys.stderr)
-    return answer.strip().lower() in ("yes", "y")
+    show_effects(answer["effects"], dry_run=dry_run)

@@ -536,9 +536,11 @@ class PidView(TypedDict):
 class Preset(TypedDict):
     """A transcode to begin with."""
 
+    id: str
     name: str
-    purpose: str
+    description: str
     transcode: dict[str, Any]
+    builtIn: bool
 
 
 class PresetList(TypedDict):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
+from urllib.parse import quote
 
 from srt_router.client import answers
 from srt_router.client.connection import Connection, problem_of
 from srt_router.client.errors import NoAnswer
 
 _UNAVAILABLE = 503
+_PRESETS = "/api/presets"
 
 
 class Machine:
@@ -78,9 +80,23 @@ class Machine:
         return found["items"]
 
     def presets(self) -> list[answers.Preset]:
-        """Transcodes for the common cases."""
-        found: answers.PresetList = self._connection.get("/api/presets")
+        """Transcodes to begin with: those that are built in, and the operator's own."""
+        found: answers.PresetList = self._connection.get(_PRESETS)
         return found["items"]
+
+    def add_preset(self, preset: Mapping[str, object]) -> answers.Preset:
+        """Make a preset of one's own: `name`, `description`, `transcode`."""
+        done: answers.Preset = self._connection.change("POST", _PRESETS, preset)
+        return done
+
+    def replace_preset(self, preset_id: str, preset: Mapping[str, object]) -> answers.Preset:
+        """Change all of a preset; routes that were made with it stay as they are."""
+        done: answers.Preset = self._connection.change("PUT", f"{_PRESETS}/{quote(preset_id, safe='')}", preset)
+        return done
+
+    def delete_preset(self, preset_id: str) -> None:
+        """Remove a preset; routes that were made with it stay as they are."""
+        self._connection.change("DELETE", f"{_PRESETS}/{quote(preset_id, safe='')}")
 
     def free_ports(
         self, *, protocol: Literal["srt", "udp"] = "srt", count: int = 1, first: int | None = None

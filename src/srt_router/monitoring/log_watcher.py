@@ -42,6 +42,8 @@ class LogWatcher:
         self._inotify: Inotify | None = None
         self._by_number: dict[int, _Watched] = {}
         self._by_name: dict[str, _Watched] = {}
+        self._expected: dict[str, int] = {}
+        """From where those will be followed that are not yet."""
         self._loop = asyncio.get_running_loop()
         try:
             self._inotify = Inotify()
@@ -50,11 +52,16 @@ class LogWatcher:
         else:
             self._loop.add_reader(self._inotify.fd, self._readable, self._inotify)
 
+    def expect(self, name: str, at: int) -> None:
+        """The file `name` will be followed soon, from there."""
+        self._expected[name] = at
+
     def follow(self, name: str, listener: Callable[[list[str]], None], at: int | None = None) -> None:
         """Call `listener` with each new line of the file `name` in RUN_DIR, made if it is not there yet.
 
         `at`: where to begin, in bytes, in a file that an earlier server has read so far.
         """
+        self._expected.pop(name, None)
         if name in self._by_name:
             return
         tail = Tail(name, self._run_dir_fd, from_end=at is None, at=at or 0)
@@ -89,6 +96,7 @@ class LogWatcher:
 
     def unfollow(self, name: str) -> None:
         """Follow that file no more."""
+        self._expected.pop(name, None)
         watched = self._by_name.pop(name, None)
         if watched is None:
             return
@@ -100,7 +108,7 @@ class LogWatcher:
     def position(self, name: str) -> int:
         """Up to where that file has been read, in bytes."""
         watched = self._by_name.get(name)
-        return watched.tail.at if watched else 0
+        return watched.tail.at if watched else self._expected.get(name, 0)
 
     def drain(self, name: str) -> None:
         """Read that file now: its process has ended, and its last words decide what happens next."""

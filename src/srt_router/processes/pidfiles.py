@@ -102,6 +102,10 @@ class PidDirectory:
             if name.endswith(SUFFIX) and not name.startswith("."):
                 yield self.read(name)
 
+    def named(self) -> dict[str, int]:
+        """All that can be used: the PID by process name (`{routeId}_{processType}`)."""
+        return {one.name.removesuffix(SUFFIX): one.pid for one in self.files() if one.pid is not None}
+
     def remove_left_overs(self) -> None:
         """Remove the temporary files of a server that died while it wrote a PID file."""
         for name in os.listdir(self._fd):  # noqa: PTH208 - through the descriptor

@@ -85,10 +85,13 @@ class Spawner:
         child.watch(self.share, on_exit)
         return child
 
-    def adopt(self, child: Child, on_exit: Callable[[Child], None]) -> None:
-        """Watch a process that an earlier server started; its PID file is written again if it is not there."""
+    def adopt(self, child: Child, on_exit: Callable[[Child], None], named: int | None) -> None:
+        """Watch a process that an earlier server started; its PID file is written again unless it names it.
+
+        `named` is the PID in that file, as it was found when all of them were read.
+        """
         name = child.spec.name
-        if self.pid_files.read(name + SUFFIX).pid != child.pid:
+        if named != child.pid:
             self.unwritten.try_to(name + SUFFIX, partial(self.pid_files.write, name, child.pid))
         child.watch(self.share, on_exit)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from srt_router.errors import SrtRouterError
@@ -10,6 +10,7 @@ from srt_router.routes.addresses import BUS_PORTS
 from srt_router.routes.conflicts import listening_ports
 from srt_router.routes.merging import Json, created, merge_patch
 from srt_router.routes.model import Route, UdpDestination, UdpSource
+from srt_router.routes.transcode_presets import PRESETS, Preset
 
 LOWEST, HIGHEST = 1024, 65535
 
@@ -43,7 +44,9 @@ def free_ports(count: int, first: int, taken: Iterable[int]) -> list[int]:
     return found
 
 
-def copied(stored: Route, route_id: str, changes: Json, taken: Iterable[int]) -> Route:
+def copied(
+    stored: Route, route_id: str, changes: Json, taken: Iterable[int], presets: Sequence[Preset] = PRESETS
+) -> Route:
     """Return a copy of a route with ports of its own; it does not start by itself.
 
     `changes` is a merge patch for the copy, which wins. Raises RouteInvalid, NoPortLeft.
@@ -58,7 +61,7 @@ def copied(stored: Route, route_id: str, changes: Json, taken: Iterable[int]) ->
         used.add(end[key])
     for end in data["destinations"]:
         end.pop("id", None)
-    return created(cast("Json", merge_patch(data, changes)), route_id)
+    return created(cast("Json", merge_patch(data, changes)), route_id, presets)
 
 
 def _own_ports(stored: Route, data: Json) -> Iterable[tuple[Json, str]]:

@@ -77,6 +77,15 @@ def _label(value: object) -> str:
     return label
 
 
+def _line(value: object) -> str:
+    line = text(value)
+    if found := _unprintable(line):
+        refuse(f"must not contain {found}")
+    if len(line) > 200:
+        refuse("must have at most 200 characters")
+    return line
+
+
 def _note(value: object) -> str:
     note = text(value)
     if found := _unprintable(note.replace("\n", "").replace("\t", "")):
@@ -138,6 +147,8 @@ def _list(value: object) -> tuple[object, ...]:
 
 Label = Annotated[str, BeforeValidator(_label), Field(min_length=1, max_length=100)]
 """A name for people: 1 to 100 characters, no control characters."""
+Line = Annotated[str, BeforeValidator(_line), Field(max_length=200)]
+"""Text for people in one line: up to 200 characters."""
 Passphrase = Annotated[SecretStr, BeforeValidator(_passphrase), Field(min_length=10, max_length=79)]
 """A passphrase: 10 to 79 characters (HaiCrypt's limits); `repr` never shows it."""
 Note = Annotated[str, BeforeValidator(_note), Field(max_length=2000)]

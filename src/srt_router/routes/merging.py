@@ -14,7 +14,7 @@ from srt_router.routes.errors import FieldError, RouteInvalid
 from srt_router.routes.fields import MASK
 from srt_router.routes.model import MAX_DESTINATIONS, Route, new_destination_id
 from srt_router.routes.parsing import parse_route
-from srt_router.routes.transcode_presets import PRESETS
+from srt_router.routes.transcode_presets import PRESETS, Preset
 
 Json = dict[str, Any]
 
@@ -36,24 +36,24 @@ def merge_patch(target: object, patch: object) -> object:
     return merged
 
 
-def created(sent: Json, route_id: str) -> Route:
-    """Return a new route. Raises RouteInvalid."""
+def created(sent: Json, route_id: str, presets: Sequence[Preset] = PRESETS) -> Route:
+    """Return a new route; `presets` are those that its transcode may name. Raises RouteInvalid."""
     if "id" in sent:
         raise RouteInvalid([FieldError(("id",), "is given by the server: leave it out")])
-    return _parsed(_with_ids(_expanded(sent), ()), route_id)
+    return _parsed(_with_ids(_expanded(sent, presets), ()), route_id)
 
 
-def replaced(sent: Json, stored: Route) -> Route:
+def replaced(sent: Json, stored: Route, presets: Sequence[Preset] = PRESETS) -> Route:
     """Return what a route becomes by `sent`, all of it but its id. Raises RouteInvalid."""
-    return _named(_completed(_expanded(sent), stored, omitted_keeps=True), stored)
+    return _named(_completed(_expanded(sent, presets), stored, omitted_keeps=True), stored)
 
 
-def patched(patch: Json, stored: Route) -> Route:
+def patched(patch: Json, stored: Route, presets: Sequence[Preset] = PRESETS) -> Route:
     """Return what a route becomes by a merge patch. Raises RouteInvalid.
 
     A source of another type, and a transcode by preset, replace what was there: nothing of it would fit.
     """
-    patch = _expanded(patch)
+    patch = _expanded(patch, presets)
     base = stored.to_json()
     source = patch.get("source")
     if isinstance(source, Mapping) and source.get("type") not in (None, stored.source.type):
@@ -122,7 +122,7 @@ _BY_PRESET = "\0preset"
 """Marks a transcode that was given by name; no client can send this key, since it is taken out first."""
 
 
-def _expanded(sent: Json) -> Json:
+def _expanded(sent: Json, presets: Sequence[Preset]) -> Json:
     """Put the transcode itself in the place of a preset's name: `"h264-720p-3M"`, or `{"preset": …}` with changes."""
     data = {key: value for key, value in sent.items() if key != _BY_PRESET}
     transcode = data.get("transcode")
@@ -134,9 +134,9 @@ def _expanded(sent: Json) -> Json:
         name = transcode
     else:
         return data
-    preset = next((one for one in PRESETS if one.name == name), None)
+    preset = next((one for one in presets if one.name == name), None)
     if preset is None:
-        known = ", ".join(one.name for one in PRESETS)
+        known = ", ".join(one.name for one in presets)
         raise RouteInvalid([FieldError(("transcode", "preset"), f"is not the name of a preset; there are {known}")])
     return {**data, "transcode": merge_patch(preset.transcode, changes), _BY_PRESET: True}
 

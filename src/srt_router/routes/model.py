@@ -242,6 +242,11 @@ def new_destination_id(taken: Collection[str], now_ms: int | None = None) -> str
     return f"dest_{stamp}"
 
 
+def part_to_json(part: Model) -> dict[str, object]:
+    """Return a part of a route, such as its transcode, as it stands in routes.json; passphrases in the clear."""
+    return _to_json(part, hide_secrets=False)
+
+
 _ALWAYS = ("id", "name", "auto_start", "source", "transcode", "destinations")
 _AS_WRITTEN = frozenset({"type", "mode", "latency"})
 

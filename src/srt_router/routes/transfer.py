@@ -11,6 +11,7 @@ from srt_router.routes.document import VERSION, shape_errors
 from srt_router.routes.errors import MOST_ERRORS, FieldError, RouteInvalid
 from srt_router.routes.merging import Json, created, replaced
 from srt_router.routes.model import NewIds, Route
+from srt_router.routes.transcode_presets import PRESETS, Preset
 
 
 class ImportMode(StrEnum):
@@ -27,7 +28,9 @@ def exported(routes: Sequence[Route], *, secrets: bool) -> Json:
     return {"version": VERSION, "routes": [route.to_json(hide_secrets=not secrets) for route in routes]}
 
 
-def imported(document: object, current: Sequence[Route], mode: ImportMode) -> tuple[Route, ...]:
+def imported(
+    document: object, current: Sequence[Route], mode: ImportMode, presets: Sequence[Preset] = PRESETS
+) -> tuple[Route, ...]:
     """Return all routes after an import; a route without an id is a new one.
 
     Raises RouteInvalid with what is wrong (the first errors, where there are many), named by its place in the document.
@@ -41,7 +44,7 @@ def imported(document: object, current: Sequence[Route], mode: ImportMode) -> tu
         if len(errors) >= MOST_ERRORS:
             break
         try:
-            route = _route(item, known, ids)
+            route = _route(item, known, ids, presets)
         except RouteInvalid as error:
             errors += [one.under("routes", index) for one in error.errors]
             continue
@@ -66,11 +69,11 @@ def _refuse_collisions(new: Sequence[Route], others: Sequence[Route]) -> None:
         raise RouteInvalid(errors)
 
 
-def _route(item: object, known: Mapping[str, Route], ids: NewIds) -> Route:
+def _route(item: object, known: Mapping[str, Route], ids: NewIds, presets: Sequence[Preset]) -> Route:
     if not isinstance(item, Mapping):
         raise RouteInvalid([FieldError((), "must be an object")])
     data = dict(item)
     route_id = data.pop("id", None)
     if isinstance(route_id, str) and route_id in known:
-        return replaced(data, known[route_id])
-    return created(data, ids.next() if route_id is None else route_id)
+        return replaced(data, known[route_id], presets)
+    return created(data, ids.next() if route_id is None else route_id, presets)

@@ -27,6 +27,8 @@ class Keep(Enum):
     """Likewise, unless the copy knows no administrator: nobody could sign in any more."""
     ALARMS = auto()
     """Likewise, unless the copy was made before there were alarms."""
+    PRESETS = auto()
+    """Likewise, unless there is none in the copy, which may be older than they are: those that are here stay."""
     HISTORY = auto()
     """It is in the copy; a restore adds what is missing and takes nothing away."""
     HERE = auto()
@@ -46,6 +48,7 @@ RULES: dict[str, Keep] = {
     "alarm_receivers": Keep.ALARMS,
     "alarm_setup": Keep.ALARMS,
     "alarms": Keep.HISTORY,
+    "presets": Keep.PRESETS,
     "alarm_deliveries": Keep.HERE,  # nobody wants a message of last week
 }
 """A table without a line here is state."""
@@ -54,6 +57,7 @@ _PRESENT = {
     Keep.STATE: "SELECT 1",
     Keep.ACCOUNTS: "SELECT EXISTS (SELECT 1 FROM copy.users WHERE role = 'administrator' AND NOT disabled)",
     Keep.ALARMS: "SELECT EXISTS (SELECT 1 FROM copy.alarm_setup)",
+    Keep.PRESETS: "SELECT EXISTS (SELECT 1 FROM copy.presets)",
 }
 """Whether the copy has anything to say about that."""
 _OVER = {"alarms": "WHERE cleared_ms IS NOT NULL"}

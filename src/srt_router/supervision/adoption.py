@@ -13,7 +13,6 @@ from functools import lru_cache, partial
 
 from srt_router.monitoring.connections import ConnectionState
 from srt_router.processes.child import Adopted, Child, Exit
-from srt_router.processes.pidfiles import SUFFIX, PidDirectory
 from srt_router.processes.spawner import LOG_SUFFIX
 from srt_router.processes.spec import ProcessSpec
 from srt_router.processes.survivors import Survivor
@@ -46,6 +45,8 @@ class Adoption:
     processes: list[tuple[ProcessSpec, Survivor, CarriedProcess | None]] = field(default_factory=list)
     missing: list[tuple[ProcessSpec, CarriedProcess, Exit]] = field(default_factory=list)
     """Processes that live no more though nobody asked for it, or that waited for their next start."""
+    pid_files: Mapping[str, int] = field(default_factory=dict)
+    """What each PID file names, by process name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Found:
     carried: Carried
     exits: Mapping[int, Exit]
     """How some of those that live no more have ended, by PID."""
+    pid_files: Mapping[str, int]
+    """What each PID file names, by process name: read in one go, since every open() on the loop would be felt."""
 
 
 async def adoptions(routes: Iterable[Route], found: Found, services: Services) -> dict[str, Adoption]:
@@ -88,24 +91,24 @@ async def _adoption(route: Route, alive: list[Survivor], found: Found, services:
         transcoded_bus=buses[1],
     )
     started_ms = found.carried.started_ms.get(route.id) or min(one.started_ms for one in alive)
-    adoption = Adoption(context, started_ms)
+    adoption = Adoption(context, started_ms, pid_files=found.pid_files)
     theirs = [one for one in alive if one.tag.buses == text]
     nonces = {one.tag.nonce for one in alive}
     for spec in plan(route, context):
         known = found.carried.processes.get(spec.name)
-        if (one := choose(spec, theirs, services.spawner.pid_files)) is not None:
+        if (one := choose(spec, theirs, found.pid_files)) is not None:
             adoption.processes.append((spec, one, known if known and known.nonce == one.tag.nonce else None))
         elif known is not None and known.nonce not in nonces:
             adoption.missing.append((spec, known, found.exits.get(known.pid or 0, Exit(None, None))))
     return adoption if adoption.processes else None
 
 
-def choose(spec: ProcessSpec, found: Iterable[Survivor], pid_files: PidDirectory) -> Survivor | None:
+def choose(spec: ProcessSpec, found: Iterable[Survivor], pid_files: Mapping[str, int]) -> Survivor | None:
     """The process that is the one demanded: of several the one that the PID file names, else the youngest."""
     fitting = [one for one in found if one.tag.process == spec.process_type and fits(one.tag.spec, spec)]
     if not fitting:
         return None
-    named = pid_files.read(spec.name + SUFFIX).pid if len(fitting) > 1 else None
+    named = pid_files.get(spec.name)
     return max(fitting, key=lambda one: (one.pid == named, one.started_ms, one.pid))
 
 
@@ -150,26 +153,33 @@ def _is_ours(group: str) -> bool:
         return False
 
 
-def take_over(
-    adoption: Adoption,
-    services: Services,
-    on_exit: Callable[[Child], None],
-    read_log: Callable[[ProcessRecord, list[str]], None],
-) -> dict[str, ProcessRecord]:
-    """The processes of a route by type: watched, with their PID files, and their logs read on from where they stand."""
+def take_over(adoption: Adoption, services: Services, on_exit: Callable[[Child], None]) -> dict[str, ProcessRecord]:
+    """The processes of a route by type: watched, and with their PID files. `follow_logs` is still to come."""
     records = {}
     for spec, one, carried in adoption.processes:
         record = records[spec.process_type] = adopted_record(spec, one, carried)
         if record.child is not None:
-            services.spawner.adopt(record.child, on_exit)
+            services.spawner.adopt(record.child, on_exit, adoption.pid_files.get(spec.name))
         if spec.config is not None:
             configure(services.spawner, record)
-        log_file = spec.name + LOG_SUFFIX
-        services.logs.follow(log_file, partial(read_log, record), carried.log_at if carried else 0)
-        asyncio.get_running_loop().call_soon(services.logs.drain, log_file)
+        services.logs.expect(spec.name + LOG_SUFFIX, carried.log_at if carried else 0)
     for spec, carried, _ in adoption.missing:
         records[spec.process_type] = _record(spec, carried, Phase.UP if carried.nonce else Phase.BACKOFF)
     return records
+
+
+def follow_logs(
+    adoption: Adoption,
+    services: Services,
+    processes: Mapping[str, ProcessRecord],
+    read_log: Callable[[ProcessRecord, list[str]], None],
+) -> None:
+    """Read the logs of what was taken over, on from where they stand."""
+    for spec, _, carried in adoption.processes:
+        log_file = spec.name + LOG_SUFFIX
+        listener = partial(read_log, processes[spec.process_type])
+        services.logs.follow(log_file, listener, carried.log_at if carried else 0)
+        asyncio.get_running_loop().call_soon(services.logs.drain, log_file)
 
 
 def late_news(adoption: Adoption, processes: Mapping[str, ProcessRecord]) -> list[Message]:

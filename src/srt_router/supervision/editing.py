@@ -22,6 +22,7 @@ from srt_router.routes.store import RoutesFile
 from srt_router.supervision.effects import Effects
 from srt_router.supervision.foresight import NO_ORDERS, Orders
 from srt_router.supervision.manager import RouteManager
+from srt_router.supervision.presets import PresetBook
 
 log = logging.getLogger("RouteManager")
 
@@ -76,8 +77,10 @@ class Edited:
 class RouteEditor:
     """The only one who writes routes.json while the server runs. Runs on the event loop."""
 
-    def __init__(self, manager: RouteManager, file: RoutesFile, secret: str) -> None:
+    def __init__(self, manager: RouteManager, file: RoutesFile, secret: str, presets: PresetBook) -> None:
         self.manager = manager
+        self.presets = presets
+        """What a transcode may be chosen by."""
         self._file = file
         self._secret = secret
         self.turn = asyncio.Lock()

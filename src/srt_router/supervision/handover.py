@@ -85,7 +85,8 @@ class Handover:
         """In a worker thread: it reads all of /proc."""
         alive: list[Survivor] = survivors(pid_manager.scanner)
         known = [one.pid for one in self._before.processes.values() if one.pid is not None]
-        return Found(alive, self._before, reap(known, {one.pid for one in alive}))
+        named = pid_manager.pid_files.named() if alive else {}
+        return Found(alive, self._before, reap(known, {one.pid for one in alive}), named)
 
     def _count_on(self, numbers: CarriedNumbers) -> None:
         for route_id, adoption in self._adoptions.items():

@@ -41,7 +41,7 @@ from srt_router.supervision.route_state import RouteStatus
 from srt_router.supervision.services import Services
 from srt_router.supervision.stream_monitor import StreamMonitor
 from srt_router.supervision.tally import Tally
-from srt_router.supervision.views import RouteView, condition, route_view
+from srt_router.supervision.views import RouteView, holds_until, route_view
 
 log = logging.getLogger("RouteManager")
 
@@ -61,6 +61,7 @@ class RouteManager:
         self._owners: dict[str, RouteOwner] = {}
         self._closing = False
         self._listeners: list[Callable[[str], None]] = []
+        self._change_listeners: list[Callable[[str], None]] = []
         self._run_dir_fd = spawner.run_dir.fd
         self._statistics = StatisticsReader(self._run_dir_fd)
         self._services = Services(
@@ -71,6 +72,7 @@ class RouteManager:
             engine=engine,
             tasks=tasks,
             announce=self._announce,
+            changed=self._changed,
             events=self.events,
         )
         self._health = HealthChecker(
@@ -279,10 +281,13 @@ class RouteManager:
         """One route. Raises RouteNotFound."""
         return route_view(self._owner(route_id), self.monitor.warnings(route_id), self.streams.summary(route_id))
 
-    def condition(self, route_id: str) -> tuple[object, ...]:
-        """What `route` is made of: while it is the same, so is that. Raises RouteNotFound."""
-        warnings, stream = self.monitor.warnings(route_id), self.streams.summary(route_id)
-        return (*condition(self._owner(route_id)), *warnings, stream)
+    def route_holds_until(self, route_id: str) -> float:
+        """Monotonic seconds at which `route` changes by the mere passing of time. Raises RouteNotFound."""
+        return holds_until(self._owner(route_id))
+
+    def route_ids(self) -> list[str]:
+        """Every route, in the order of routes.json."""
+        return list(self._owners)
 
     def pids(self) -> frozenset[int]:
         """The PIDs of every live process of every route, and of the server's own."""
@@ -319,8 +324,15 @@ class RouteManager:
         ] + self.streams.known_processes()
 
     def subscribe(self, listener: Callable[[str], None]) -> None:
-        """Call `listener` with a route's id whenever something about it has changed."""
+        """Call `listener` with a route's id whenever something about it has changed that clients are to be told of."""
         self._listeners.append(listener)
+
+    def on_change(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with a route's id as soon as `route` would give another answer; it must be quick.
+
+        That it was added, removed, or has another place in the list is not said: `route_ids` tells.
+        """
+        self._change_listeners.append(listener)
 
     def _owner(self, route_id: str) -> RouteOwner:
         owner = self._owners.get(route_id)
@@ -328,7 +340,12 @@ class RouteManager:
             raise RouteNotFound(f"there is no route {route_id}")
         return owner
 
+    def _changed(self, route_id: str) -> None:
+        for listener in self._change_listeners:
+            listener(route_id)
+
     def _announce(self, route_id: str) -> None:
+        self._changed(route_id)  # warnings and streams are announced only
         for listener in self._listeners:
             listener(route_id)
 

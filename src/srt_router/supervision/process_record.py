@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from srt_router.monitoring import connections
@@ -50,6 +50,21 @@ class ProcessRecord:
     """Why it cannot be started, or ended."""
     outdated: bool = False
     """An earlier version started it, with another command line than this one would: it waits to be restarted."""
+    changed: Callable[[], None] | None = field(default=None, compare=False, repr=False)
+    """Called whenever one of the above has become another."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Tell of what is shown."""
+        before = getattr(self, name, None)
+        object.__setattr__(self, name, value)
+        if isinstance(before, Watch) and isinstance(value, Watch):  # it is another one every second
+            before, value = before.given_up, value.given_up
+        if before != value:
+            self._tell()
+
+    def _tell(self) -> None:
+        if (changed := getattr(self, "changed", None)) is not None:
+            changed()
 
     @property
     def pid(self) -> int | None:
@@ -90,6 +105,7 @@ class ProcessRecord:
         before = self.connection
         for line in lines:
             self.log.add(redact(line, secrets))
+            self._tell()
             self.connection = connections.read_line(self.connection, line, now_ms())
             self.connected_this_life = self.connected_this_life or self.connection.connected
         self.rejection = None if self.connection.connected else self.connection.rejection or self.rejection

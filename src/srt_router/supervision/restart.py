@@ -60,7 +60,11 @@ class Restarts:
 
     def crash_looping(self, now: float) -> bool:
         """Ten failures within a minute."""
-        return sum(now - at < LOOP_WINDOW_S for at in self.failures) >= LOOP_ENDS
+        return now < self.calm_at()
+
+    def calm_at(self) -> float:
+        """When it is crash-looping no more, if it fails no more (monotonic seconds); 0: it never was."""
+        return self.failures[-LOOP_ENDS] + LOOP_WINDOW_S if len(self.failures) >= LOOP_ENDS else 0.0
 
 
 def next_restart(history: Restarts, why: Outcome, *, up_s: float, now: float, jitter: float) -> tuple[Restarts, float]:

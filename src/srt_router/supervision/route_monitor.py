@@ -180,8 +180,11 @@ class RouteMonitor:
 
     def _end(self, route_id: str) -> None:
         """The route is off air."""
-        for event in self._routes.pop(route_id).warnings.clear(now_ms()):
-            self.services.events.emit(event)
+        if told := self._routes.pop(route_id).warnings.clear(now_ms()):
+            for event in told:
+                self.services.events.emit(event)
+            if route_id in self.owners:
+                self.services.announce(route_id)
 
     async def keep(self) -> dict[str, CarriedRoute]:
         """What the next server begins with, by route."""

@@ -23,7 +23,7 @@ from srt_router.routes.bus import Bus
 from srt_router.routes.model import Route
 from srt_router.routes.plan import PlanContext, plan
 from srt_router.supervision import process_state as ps
-from srt_router.supervision.adoption import Adoption, buses_text, late_news, take_over
+from srt_router.supervision.adoption import Adoption, buses_text, follow_logs, late_news, take_over
 from srt_router.supervision.checks import PortTable
 from srt_router.supervision.configuring import configure
 from srt_router.supervision.gate import Gate
@@ -34,7 +34,8 @@ from srt_router.supervision.process_record import ProcessRecord
 from srt_router.supervision.process_state import Action, Phase
 from srt_router.supervision.reports import RouteReports
 from srt_router.supervision.restart import FAILURE_CAP_S
-from srt_router.supervision.route_state import RouteStatus, route_status
+from srt_router.supervision.route_condition import RouteCondition
+from srt_router.supervision.route_state import RouteStatus
 from srt_router.supervision.services import Services
 
 log = logging.getLogger("RouteManager")
@@ -46,18 +47,11 @@ _RECHECK_S = 5.0
 """A route that was refused at the server's start is looked at again so often."""
 
 
-class RouteOwner:
+class RouteOwner(RouteCondition):
     """Keeps the processes of one route equal to what they should be."""
 
     def __init__(self, route: Route, services: Services) -> None:
-        self.route = route
-        self.wanted = False
-        self.refused: list[str] = []
-        """Why the last start was refused, while it is tried again."""
-        self.processes: dict[str, ProcessRecord] = {}
-        self.ended: dict[str, ProcessRecord] = {}
-        """The last life of processes that are wanted no more: how they ended, and their last words."""
-        self.started_ms: int | None = None
+        super().__init__(route, services.changed)
         self._services = services
         self._reports = RouteReports(lambda: self.route, services.events)
         self._told = RouteStatus.STOPPED
@@ -67,8 +61,6 @@ class RouteOwner:
         self._gate = Gate(route.id, services, self._tell)
         self._recheck: asyncio.TimerHandle | None = None
         self._stop_waiters: list[asyncio.Future[None]] = []
-        self.next_starts: list[Order] = []
-        """Orders to start that wait for the last old process to die."""
         self._closed = ""
         self._to_end: list[Child] = []
         self._task = services.tasks.create_task(self._run(), name=f"owner of {route.id}")
@@ -94,9 +86,13 @@ class RouteOwner:
     def adopt(self, adoption: Adoption) -> None:
         """Begin with processes that an earlier server started; what is missing is started at `complete`."""
         self.wanted, self._context, self.started_ms = True, adoption.context, adoption.started_ms
-        self.processes |= take_over(adoption, self._services, self._child_ended, self._read_log)
+        self.processes.add(take_over(adoption, self._services, self._child_ended))
         self._told = self.status
+        self._services.spawner.share.submit(partial(self._adopted, adoption))  # its turn comes before that of any death
+
+    def _adopted(self, adoption: Adoption) -> None:
         self._reports.adopted(self.processes.values())
+        follow_logs(adoption, self._services, self.processes, self._read_log)
 
     def complete(self, adoption: Adoption) -> None:
         """Start what is missing."""
@@ -133,14 +129,6 @@ class RouteOwner:
     def context(self) -> PlanContext | None:
         """What its plan is made with; None while it is off air, or was refused."""
         return self._context if self.wanted and not self.refused else None
-
-    @property
-    def status(self) -> RouteStatus:
-        """The status of the route now."""
-        if self.next_starts:
-            return RouteStatus.RESTARTING
-        views = [record.view() for record in self.processes.values()]
-        return route_status(wanted=self.wanted, refused=bool(self.refused), processes=views)
 
     async def _ask_start(self, message: Callable[[asyncio.Future[None]], Message]) -> None:
         if not await self._mailbox.ask(message, self._task):
@@ -200,7 +188,7 @@ class RouteOwner:
         if order.again and self.wanted:
             self._take_down()
         if not self.wanted and self.processes:
-            self.next_starts.append(replace(order, table=None, again=False))
+            self.next_starts = (*self.next_starts, replace(order, table=None, again=False))
             return
         if self.wanted and not self.refused:
             answer(order.done)  # it is on air already: asking twice does no harm
@@ -212,9 +200,9 @@ class RouteOwner:
 
     async def _begin(self, table: PortTable | None, *, keep_trying: bool) -> list[str]:
         context, reasons = await prepare(self.route, self._services, table, self._context)
-        if reasons and reasons != self.refused:
+        if reasons and tuple(reasons) != self.refused:
             self._reports.refused(reasons, keeps_trying=keep_trying)
-        self.refused = reasons if keep_trying else []
+        self.refused = tuple(reasons) if keep_trying else ()
         self.wanted = keep_trying or not reasons
         if self._recheck:
             self._recheck.cancel()
@@ -234,13 +222,13 @@ class RouteOwner:
         self._take_down()
 
     def _refuse_next_starts(self, reason: str) -> None:
-        starts, self.next_starts = self.next_starts, []
+        starts, self.next_starts = self.next_starts, ()
         for order in starts:
             answer(order.done, StartRefused(self.route.id, [reason]))
 
     def _take_down(self) -> None:
         self.wanted = False
-        self.refused = []
+        self.refused = ()
         self._reconcile()
         for record in self._gate.open():
             self._feed(record, ps.StartFailed())
@@ -383,9 +371,9 @@ class RouteOwner:
             waiters, self._stop_waiters = self._stop_waiters, []
             for done in waiters:
                 answer(done)
-            for order in list(self.next_starts):  # emptied last: until then the route is restarting
+            for order in self.next_starts:  # emptied last: until then the route is restarting
                 await self._order_start(order)
-            self.next_starts.clear()
+            self.next_starts = ()
 
     def _forget(self, record: ProcessRecord) -> None:
         process_type = record.spec.process_type

@@ -12,6 +12,7 @@ from srt_router.errors import RouteNotFound, SrtRouterError, StartRefused, StopF
 from srt_router.routes.errors import MOST_ERRORS, FieldError, RouteInvalid
 from srt_router.routes.merging import Json, created, patched, replaced
 from srt_router.routes.model import Route, new_route_id
+from srt_router.routes.transcode_presets import Preset
 from srt_router.supervision.editing import Edited, RouteEditor, Routes
 from srt_router.supervision.foresight import Orders
 
@@ -63,10 +64,11 @@ async def fire(editor: RouteEditor, steps: Sequence[Step], *, dry_run: bool = Fa
     """
     orders = _orders(steps)
     async with editor.turn:
-        edited = await editor.prepare(_change(steps), orders)
+        change = _change(steps, editor.presets.all())
+        edited = await editor.prepare(change, orders)
         if dry_run:
             return edited
-        edited = await editor.commit(_change(steps), edited, orders)
+        edited = await editor.commit(change, edited, orders)
         manager = editor.manager
         on_air = {route.id for route in edited.before if manager.on_air(route.id)}
         refused = await _each(steps, orders.stop, manager.stop)
@@ -80,7 +82,7 @@ async def fire(editor: RouteEditor, steps: Sequence[Step], *, dry_run: bool = Fa
         return edited
 
 
-def _change(steps: Sequence[Step]) -> Callable[[Routes], Routes]:
+def _change(steps: Sequence[Step], presets: Sequence[Preset]) -> Callable[[Routes], Routes]:
     """All edits of a salvo as one change."""
 
     def change(routes: Routes) -> Routes:
@@ -90,7 +92,7 @@ def _change(steps: Sequence[Step]) -> Callable[[Routes], Routes]:
             if len(errors) >= MOST_ERRORS:
                 break
             try:
-                _apply(step, found)
+                _apply(step, found, presets)
             except RouteInvalid as error:
                 errors += [one.under("steps", index) for one in error.errors]
         errors += _unknown(steps, found)
@@ -101,11 +103,11 @@ def _change(steps: Sequence[Step]) -> Callable[[Routes], Routes]:
     return change
 
 
-def _apply(step: Step, routes: dict[str, Route]) -> None:
+def _apply(step: Step, routes: dict[str, Route], presets: Sequence[Preset]) -> None:
     if step.action in _ORDERS:
         return
     if step.action is StepAction.CREATE:
-        route = _within("route", lambda: created(step.data or {}, new_route_id(routes)))
+        route = _within("route", lambda: created(step.data or {}, new_route_id(routes), presets))
         routes[route.id] = route
         return
     stored = routes.get(step.route_id or "")
@@ -114,9 +116,9 @@ def _apply(step: Step, routes: dict[str, Route]) -> None:
     if step.action is StepAction.DELETE:
         del routes[stored.id]
     elif step.action is StepAction.PATCH:
-        routes[stored.id] = _within("patch", lambda: patched(step.data or {}, stored))
+        routes[stored.id] = _within("patch", lambda: patched(step.data or {}, stored, presets))
     else:
-        routes[stored.id] = _within("route", lambda: replaced(step.data or {}, stored))
+        routes[stored.id] = _within("route", lambda: replaced(step.data or {}, stored, presets))
 
 
 def _within(name: str, make: Callable[[], Route]) -> Route:

@@ -31,7 +31,9 @@ class Services:
     tasks: asyncio.TaskGroup
     """Owns every task of the manager: one that crashes ends the server, visibly."""
     announce: Callable[[str], None]
-    """Something about this route has changed."""
+    """Something about this route has changed that clients are to be told of."""
+    changed: Callable[[str], None] = field(default=lambda _route: None)
+    """What is shown of this route is another from now on: said at each change, more often than `announce`."""
     events: EventBus = field(default_factory=EventBus)
     taps: BusTaps = field(default_factory=BusTaps)
     encoders: asyncio.Future[frozenset[str]] | None = None

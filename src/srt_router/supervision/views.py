@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,19 +126,11 @@ def route_view(
     )
 
 
-def condition(owner: RouteOwner) -> tuple[object, ...]:
-    """All that the view of a route is made of: while it is the same, so is the view. Cheaper than the view by far."""
-    found: list[object] = [owner.route, owner.wanted, bool(owner.next_starts), owner.started_ms, *owner.refused]
-    for records in (owner.processes, owner.ended):
-        found.append(len(records))
-        for record in records.values():
-            restarts = record.state.restarts
-            found += (record.spec, record.state, record.child, record.connection, record.log.total)
-            found += (record.last_exit, record.last_exit_ms, record.rejection, record.error, record.undelivered)
-            found += (record.outdated, record.ever_up, record.watch)
-            if restarts.total:
-                found.append(restarts.crash_looping(time.monotonic()))
-    return tuple(found)
+def holds_until(owner: RouteOwner) -> float:
+    """Monotonic seconds at which the view of a route becomes another though nothing happens to the route."""
+    now = time.monotonic()
+    records = [*owner.processes.values(), *owner.ended.values()]
+    return min((at for one in records if (at := one.state.restarts.calm_at()) > now), default=math.inf)
 
 
 def process_view(record: ProcessRecord, secrets: frozenset[str]) -> ProcessView:

@@ -47,3 +47,21 @@ async def test_lines_reach_their_listener(
     assert open_descriptors() == before
     os.close(folder)
     assert len([one for one in caplog.messages if "fs.inotify.max_user_watches" in one]) == (1 if missing else 0)
+
+
+async def test_where_a_log_goes_on_is_known_before_it_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("read by the server before\nnew\n")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    logs = LogWatcher(folder)
+    logs.expect("a.log", 26)
+    assert logs.position("a.log") == 26  # so it stands in what is kept for the next server, whenever that is written
+    found: list[str] = []
+    logs.follow("a.log", found.extend, 26)
+    logs.drain("a.log")
+    assert found == ["new"]
+    assert logs.position("a.log") == 30
+    logs.expect("b.log", 5)
+    logs.unfollow("b.log")
+    assert logs.position("b.log") == 0
+    logs.close()
+    os.close(folder)

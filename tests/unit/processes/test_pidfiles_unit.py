@@ -88,6 +88,15 @@ def test_only_the_named_one_is_removed(pid_files: PidDirectory) -> None:
     pid_files.remove("route_1_srt.pid")  # twice does no harm
 
 
+def test_what_all_of_them_name(pid_files: PidDirectory, folder: Path) -> None:
+    pid_files.write("route_1_srt", 77)
+    pid_files.write("route_1_srtOut:4001", 78)
+    (folder / "route_2_srt.pid").write_text("nobody")
+    (folder / ".route_3_srt.tmp").write_text("79")
+    (folder / "route_4_srt.pid").symlink_to(folder / "route_1_srt.pid")
+    assert pid_files.named() == {"route_1_srt": 77, "route_1_srtOut:4001": 78}
+
+
 NOT_A_PID = ["", "\n", " ", "abc", "-1", "-232607", "+5", "0x10", "1e3", "12 13", "\u0665", "9" * 17, "\0", "12\x0013"]
 
 

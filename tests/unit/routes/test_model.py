@@ -75,6 +75,7 @@ def test_all_options_go_through() -> None:
         ({"port": 4082.0}, "port", "must be a whole number"),
         ({"passphrse": "0123456789"}, "passphrse", "is not a known field; did you mean 'passphrase'?"),
         ({"qqqqqq": 1}, "qqqqqq", "is not a known field"),
+        ({"autoStart": True}, "autoStart", "is not a known field here; it belongs in the route itself"),
         ({"passphrase": "short"}, "passphrase", "must have 10 to 79 characters"),
         ({"passphrase": "x" * 80}, "passphrase", "must have 10 to 79 characters"),
         ({"passphrase": 1234567890}, "passphrase", "must be text"),

@@ -84,6 +84,13 @@ def test_round_trip(transcode: Json | None) -> None:
         ({"video": {}, "audio": "copy"}, "video.codec", "is required"),
         (video(codec="av1"), "video.codec", "must be 'h264' or 'hevc'"),
         (video(bitrate=5), "video.bitrate", "did you mean 'bitrateKbps'"),
+        (
+            {"video": "copy", "audio": "copy", "codec": "h264"},
+            "codec",
+            "is not a known field here; it belongs in 'transcode.video' or 'transcode.audio'",
+        ),
+        (video(matrix=[]), "video.matrix", "here; it belongs in 'transcode.audio'"),
+        (audio(muxrateKbps=5000), "audio.muxrateKbps", "here; it belongs in 'transcode'"),
         (video(bitrateKbps="3000"), "video.bitrateKbps", "write it without quotes"),
         (video(bitrateKbps=3), "video.bitrateKbps", "between 50 and 200000 kb/s"),
         (video(maxrateKbps=2000), "video.maxrateKbps", "must not be less than 'bitrateKbps'"),
@@ -160,7 +167,7 @@ def test_anything_is_a_transcode_or_an_error_that_names_it(value: object) -> Non
 def test_presets_are_valid_and_written_as_they_are(preset: Any) -> None:
     found = route(listener(6000), transcode=preset.transcode)
     assert json.loads(render([found]))["routes"][0]["transcode"] == preset.transcode
-    assert preset.purpose
+    assert preset.description
 
 
 def test_presets_have_names_of_their_own() -> None:

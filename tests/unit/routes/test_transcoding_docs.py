@@ -66,7 +66,7 @@ def test_a_row_has_range_words_and_default(heading: str, name: str, field: Field
 
 def test_every_preset_is_named() -> None:
     assert {name: row.split("|")[2].strip() for name, row in rows("Presets").items()} == {
-        preset.name: preset.purpose for preset in PRESETS
+        preset.name: preset.description for preset in PRESETS
     }
 
 

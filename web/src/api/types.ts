@@ -100,11 +100,7 @@ export interface Transcode {
   [option: string]: Json | undefined;
 }
 
-export interface Preset {
-  name: string;
-  purpose: string;
-  transcode: Transcode;
-}
+export type Preset = Omit<Schemas["Preset"], "transcode"> & { transcode: Transcode };
 
 export interface RouteDetail extends Route {
   config: RouteConfig;

@@ -2,8 +2,10 @@
 import type { AudioEncode, Items, Json, Preset, Transcode, VideoEncode } from "../../api/types";
 import { Field } from "../../parts/basics";
 import { useQuery } from "../../parts/use_query";
+import { useMay } from "../../session";
 import { AudioMatrix } from "./audio_matrix";
 import { NumberInput } from "./endpoint_form";
+import { PresetActions } from "./preset_actions";
 import type { FieldErrors } from "./shapes";
 
 interface Props {
@@ -13,31 +15,53 @@ interface Props {
 }
 
 export function TranscodeForm({ transcode, errors, onChange }: Props) {
-  const presets = useQuery<Items<Preset>>("/api/presets").data?.items ?? [];
+  const { data, reload } = useQuery<Items<Preset>>("/api/presets");
+  const presets = data?.items ?? [];
+  const may = useMay("operator");
   const known = typeof transcode === "string" ? (presets.find((one) => one.name === transcode)?.transcode ?? null) : transcode;
-  const choose = (name: string) => {
-    if (name === "none") onChange(null);
-    else if (name !== "own") onChange(structuredClone(presets.find((one) => one.name === name)?.transcode ?? null));
+  const choose = (value: string) => {
+    if (value === "none") onChange(null);
+    else if (value !== "own") onChange(structuredClone(presets.find((one) => one.id === value)?.transcode ?? null));
   };
-  const same = presets.find((one) => JSON.stringify(one.transcode) === JSON.stringify(known));
+  const same = known === null ? undefined : presets.find((one) => inOrder(one.transcode) === inOrder(known));
   return (
     <div className="form-stack">
       <Field label="What becomes of the stream" error={errors[""]}>
         {(ids) => (
-          <select {...ids} value={known === null ? "none" : (same?.name ?? "own")} onChange={(event) => choose(event.target.value)}>
+          <select {...ids} value={known === null ? "none" : (same?.id ?? "own")} onChange={(event) => choose(event.target.value)}>
             <option value="none">It passes unchanged</option>
             {known !== null && !same && <option value="own">Own settings</option>}
-            {presets.map((one) => (
-              <option key={one.name} value={one.name}>
-                {one.name}: {one.purpose}
-              </option>
-            ))}
+            <Choices label="Your own presets" presets={presets.filter((one) => !one.builtIn)} />
+            <Choices label="Built in" presets={presets.filter((one) => one.builtIn)} />
           </select>
         )}
       </Field>
       {known && <Encodes transcode={known} errors={errors} onChange={onChange} />}
+      {known && may && <PresetActions transcode={known} preset={same} reload={reload} />}
     </div>
   );
+}
+
+function Choices({ label, presets }: { label: string; presets: Preset[] }) {
+  if (!presets.length) return null;
+  return (
+    <optgroup label={label}>
+      {presets.map((one) => (
+        <option key={one.id} value={one.id}>
+          {one.description ? `${one.name}: ${one.description}` : one.name}
+        </option>
+      ))}
+    </optgroup>
+  );
+}
+
+/** The same text for the same transcode, in whichever order its fields were written. */
+function inOrder(transcode: Transcode): string {
+  const sorted = (_: string, value: unknown) =>
+    value && typeof value === "object" && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value;
+  return JSON.stringify(transcode, sorted);
 }
 
 function Encodes({ transcode, errors, onChange }: { transcode: Transcode; errors: FieldErrors; onChange: (t: Transcode) => void }) {

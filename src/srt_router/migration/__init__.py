@@ -1,0 +1,1 @@
+"""Routes out of the files of other gateways."""
