@@ -62,6 +62,8 @@ _FLUSH_S = 1.0
 """How long the end of the program waits for a reader of standard output that does not read."""
 _WAITING = 20_000
 """So many lines wait for a reader of standard output that does not read; later ones are lost, and counted."""
+_REPEATS_SHOWN = 3
+"""The first so many of a line that repeats itself are written, the others counted."""
 _REPEATS_S = 60.0
 """A line that repeats itself is written again after so long at the latest."""
 _ROUTE = re.compile(r"\b[Rr]oute ([A-Za-z0-9_-]{1,64})\b")
@@ -92,16 +94,20 @@ class _Queue(logging.handlers.QueueHandler):
         self._lost = 0
         self._last: tuple[str, int, str] | None = None
         self._last_at = 0.0
+        self._shown = 0
         self._repeated = 0
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Add a line; one that is the same as the line before is counted instead."""
         line = record.name, record.levelno, record.getMessage()
         if line == self._last and time.monotonic() - self._last_at < _REPEATS_S:
-            self._repeated += 1
-            return
-        self.tell_repeats()
-        self._last, self._last_at = line, time.monotonic()
+            self._shown += 1
+            if self._shown > _REPEATS_SHOWN:
+                self._repeated += 1
+                return
+        else:
+            self.tell_repeats()
+            self._last, self._last_at, self._shown = line, time.monotonic(), 1
         self._add(record)
 
     def tell_repeats(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import statistics
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -79,7 +80,7 @@ def moment(file: Path) -> Callable[[int], float]:
 
 def test_the_bitrate_is_that_of_the_stream(tmp_path: Path, stream: Path) -> None:
     """Over a window of reports: what the stream has between two of its bytes, by its own clock."""
-    with Server(tmp_path, [route(1, listener(4000), listener(4001), udp(5001))]) as server:
+    with Server(tmp_path, [route(1, listener(4000, latency=1000), listener(4001, latency=1000), udp(5001))]) as server:
         until_leg(server, "source", lambda one: one["connection"] == "waiting" and one["bitrate"] == 0)
         seen: dict[str, dict[float, Json]] = {"source": {}, "destination:0": {}}
         with SrtReceiver(url(4001), tmp_path / "out.ts") as receiver, ExitStack() as later:
@@ -103,12 +104,11 @@ def test_the_bitrate_is_that_of_the_stream(tmp_path: Path, stream: Path) -> None
                 for before, one in pairwise(samples)
             )
             assert moved / elapsed_ms == pytest.approx(known, rel=0.02), name
-        counted = {one["leg"]: one for one in stats(server)["items"]}
         size = stream.stat().st_size
-        assert counted["source"]["bytes"] == pytest.approx(size, rel=0.02)  # but the last 99 packets
-        assert counted["destination:0"]["bytes"] == pytest.approx(size, rel=0.02)
+        for name in ("source", "destination:0"):  # but the last 99 packets
+            counted = until_leg(server, name, lambda one: one["bytes"] >= size * 0.98)
+            assert (counted["bytes"] <= size, counted["lost"]) == (True, 0)
         assert until_leg(server, "destination:1", lambda one: one["bytes"] == size)["packets"] == -(-size // 1316)
-        assert counted["source"]["lost"] == 0
         nothing = until_leg(server, "source", lambda one: one["connection"] == "waiting" and one["bitrate"] == 0)
         assert (nothing["msRTT"], nothing["latency"], nothing["peer"]) == (None, None, None)
 
@@ -246,7 +246,8 @@ def test_the_history_of_a_leg(tmp_path: Path, stream: Path) -> None:
         assert set(found["values"]) == {"bitrate", "packets", "lost"}
         assert all(len(column) == len(found["t"]) for column in found["values"].values())
         assert {b - a for a, b in pairwise(found["t"])} == {1000}
-        assert max(value or 0 for value in found["values"]["bitrate"]) == pytest.approx(6100, rel=0.5)
+        flowing = [value for value in found["values"]["bitrate"] if value]
+        assert statistics.median(flowing) == pytest.approx(6100, rel=0.5)  # one second may have some of another's
         assert found["values"]["lost"] == [None] * len(found["t"])
         assert found["values"]["packets"][0] is None  # the server was not there yet: a gap
         coarse = history(server, metrics="all", resolution="10")

@@ -35,7 +35,11 @@ def since_reset(server: Server, leg: str) -> int:
 
 @pytest.mark.parametrize("how", ["killed", "replaced"])
 def test_counters_go_on(how: str, tmp_path: Path) -> None:
-    server = Server(tmp_path / "server", [route(1, listener(4000), listener(4001), udp(5001))], ON_START="adopt")
+    server = Server(
+        tmp_path / "server",
+        [route(1, listener(4000, latency=1000), listener(4001, latency=1000), udp(5001))],
+        ON_START="adopt",
+    )
     stream = make(HD_6_MBPS, 20)
     with server.start(), SrtReceiver(SrtUrl(4001, "caller"), tmp_path / "client.ts", reconnect=True) as client:
         client.wait_connected()

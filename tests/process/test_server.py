@@ -119,8 +119,8 @@ def test_a_hand_edit_touches_only_what_it_changes(tmp_path: Path) -> None:
         server.until_status("route_2", "waiting")
         server.write_routes([route(1, listener(4000), listener(4001, latency=500))])
         until(lambda: server.api.get("/api/routes/route_2").status_code == 404)
+        until(lambda: len(media()) == 2)
         assert server.processes("route_1")["srt"]["pid"] == before["srt"]["pid"]
-        assert len(media()) == 2
 
 
 def test_an_edit_does_not_start_what_an_operator_stopped(tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ def test_whatever_happens_the_demanded_processes_run_in_the_end(tmp_path: Path, 
         assert server.post("/api/routes/route_5/stop").status_code == 200
         until(lambda: server.route("route_1")["destinations"][0]["endpoint"]["latency"] == 120)
         until(lambda: settled(server), 40, "exactly the demanded processes")
-        assert len(server.pid_files()) == 3 + 3 + 2 + 3
+        until(lambda: len(server.pid_files()) == 3 + 3 + 2 + 3)
     assert not media()
     assert not server.pid_files()
 
