@@ -67,7 +67,7 @@ class Reader:
             await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 async def test_every_change_is_told(on_stage: Stage, seed: int) -> None:
     """Orders, edits, deaths, log lines, refusals, in any order."""
     chance = random.Random(seed)  # noqa: S311
@@ -75,7 +75,7 @@ async def test_every_change_is_told(on_stage: Stage, seed: int) -> None:
     owner = on_stage.owner(listener_route())
     following = asyncio.create_task(reader.follow(owner))
     orders: list[asyncio.Future[None]] = []
-    for _ in range(80):
+    for _ in range(40):
         assert not following.done() or following.result() is None
         chance.choice([order, order, edit, die, write, write, refuse, neglect])(on_stage, owner, chance, orders)
         for _ in range(chance.choice([0, 1, 2, 30])):
@@ -89,7 +89,7 @@ async def test_every_change_is_told(on_stage: Stage, seed: int) -> None:
     await asyncio.sleep(0)
     following.cancel()
     assert isinstance((await asyncio.gather(following, return_exceptions=True))[0], asyncio.CancelledError)
-    assert reader.changes > 5  # how many of them are seen one by one is a matter of time
+    assert reader.changes > 2  # how many of them are seen one by one is a matter of time
 
 
 def order(_: Stage, owner: RouteOwner, chance: random.Random, orders: list[asyncio.Future[None]]) -> None:
