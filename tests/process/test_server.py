@@ -294,11 +294,11 @@ def test_a_pid_file_that_could_not_be_written_is_written_when_it_can(tmp_path: P
     in_the_way.mkdir()
     with server.start():
         pid = server.until_all_up("route_1")["srt"]["pid"]
-        assert f"Cannot write PID file of route_1_srt (PID {pid})" in server.log()
+        until(lambda: f"Cannot write PID file of route_1_srt (PID {pid})" in server.log())
         assert "route_1_srt" not in server.pid_files()
         in_the_way.rmdir()
         until(lambda: server.pid_files().get("route_1_srt") == pid)
-        assert "route_1_srt.pid could be written at last" in server.log()
+        until(lambda: "route_1_srt.pid could be written at last" in server.log())
     assert not server.pid_files()
 
 
