@@ -40,7 +40,8 @@ if [ -n "$lint" ]; then
     PATH=$PWD/.tools/node/bin:$PATH npm --prefix web run --silent check || failed="$failed typescript"
 fi
 if [ -n "$browser" ]; then
-    python tests/harness/isolate.py pytest --reruns 1 -rR --rerun-show-tracebacks tests/browser "$@" || failed="$failed browser"
+    python tests/harness/isolate.py pytest tests/browser "$@" ||
+        python tests/harness/isolate.py pytest --lf --lfnf none tests/browser "$@" || failed="$failed browser"
 fi
 if [ -n "$paths" ]; then
     [ -n "$existing" ] || { echo "no tests yet in:$paths" >&2; exit 1; }
@@ -48,7 +49,8 @@ if [ -n "$paths" ]; then
     workers='2*popen//python=python tests/harness/isolate.py python'
     # shellcheck disable=SC2086 # paths are meant to be split
     if [ -n "$isolate" ]; then
-        pytest --reruns 1 -rR --rerun-show-tracebacks --dist loadfile --tx "$workers" $existing "$@" || failed="$failed pytest"
+        pytest --dist loadfile --tx "$workers" $existing "$@" ||
+            pytest --lf --lfnf none --dist loadfile --tx "$workers" $existing "$@" || failed="$failed pytest"
     else
         pytest $existing "$@" || failed="$failed pytest"
     fi
