@@ -50,7 +50,7 @@ class Records(dict[str, ProcessRecord]):
             self[process_type] = record
 
     def _other(self, *_: object, **__: object) -> Any:
-        raise NotImplementedError("a change that would not be told")
+        raise TypeError("processes come by [] and add, and go by pop: another change would not be told")
 
     __ior__ = update = setdefault = popitem = clear = _other
 
