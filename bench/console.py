@@ -91,8 +91,10 @@ def watched(page: Page, seconds: int) -> Json:
     session.send("Performance.enable")
     page.wait_for_timeout(WARM_UP_S * 1000)
     page.evaluate("window.longTasks.length = 0")
-    before, busy, began = heap(session), busy_s(session), time.monotonic()
+    heaps, busy, began = [heap(session)], busy_s(session), time.monotonic()
     while (passed := time.monotonic() - began) < seconds:
+        if passed >= 60 * len(heaps):
+            heaps.append(heap(session))
         page.mouse.wheel(0, 2000 if int(passed / 5) % 2 else -2000)
         page.wait_for_timeout(500)
     tasks = page.evaluate("window.longTasks")
@@ -100,8 +102,7 @@ def watched(page: Page, seconds: int) -> Json:
         "longTasks": len(tasks),
         "longestTaskMs": round(max(tasks, default=0)),
         "busyPercent": round(100 * (busy_s(session) - busy) / (time.monotonic() - began), 1),
-        "heapBeforeMB": before,
-        "heapAfterMB": heap(session),
+        "heapMB": [*heaps, heap(session)],
         "pictures": page.locator(".thumbnail img").count(),
     }
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs the parts of ./test, once everything is set up:  [lint|unit|process|api|browser …] [-- pytest options]
 #
-# The browser's tests have a pytest of their own, before the others: their library keeps an event loop running,
-# and no other can be run beside it. All others run under one pytest, the last to print its summary. Whatever starts
+# The browser's tests have a pytest of their own, beside the others: their library keeps an event loop running,
+# and no other can be run in the same process. All others run under one pytest. Whatever starts
 # processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it finds.
 set -eu
 cd "$(dirname "$0")/.."
@@ -40,13 +40,30 @@ if [ -n "$lint" ]; then
     PATH=$PWD/.tools/node/bin:$PATH npm --prefix web run --silent check || failed="$failed typescript"
 fi
 if [ -n "$browser" ]; then
-    python tests/harness/isolate.py pytest tests/browser "$@" ||
-        python tests/harness/isolate.py pytest --lf --lfnf none tests/browser "$@" || failed="$failed browser"
+    # Beside the others: it has a network of its own, and remembers in a cache of its own what failed. What it prints
+    # comes in one piece.
+    browser_output=$(mktemp)
+    (
+        trap 'kill -KILL "$running"; exit 1' TERM  # it ends with its namespace
+        run_browser() {
+            python tests/harness/isolate.py pytest -o cache_dir=.pytest_cache/browser "$@" tests/browser &
+            running=$!
+            wait "$running"
+        }
+        ended=0
+        { run_browser "$@" || run_browser --lf --lfnf none "$@"; } >"$browser_output" 2>&1 || ended=$?
+        cat "$browser_output"
+        rm -f "$browser_output"
+        exit $ended
+    ) &
+    browser_process=$!
+    trap 'kill "$browser_process" 2>/dev/null || :' EXIT
+    trap 'exit 130' INT TERM
 fi
 if [ -n "$paths" ]; then
     [ -n "$existing" ] || { echo "no tests yet in:$paths" >&2; exit 1; }
-    # Two workers, each in namespaces of its own: most of the time is waiting for real processes.
-    workers='2*popen//python=python tests/harness/isolate.py python'
+    # More workers than processors, each in namespaces of its own: most of the time is waiting for real processes.
+    workers='4*popen//python=python tests/harness/isolate.py python'
     # shellcheck disable=SC2086 # paths are meant to be split
     if [ -n "$isolate" ]; then
         pytest --dist loadfile --tx "$workers" $existing "$@" ||
@@ -54,6 +71,9 @@ if [ -n "$paths" ]; then
     else
         pytest $existing "$@" || failed="$failed pytest"
     fi
+fi
+if [ -n "$browser" ]; then
+    wait "$browser_process" || failed="$failed browser"
 fi
 [ -z "${failed#" pytest"}" ] || echo "FAILED:$failed" >&2
 [ -z "$failed" ]
