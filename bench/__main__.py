@@ -33,14 +33,13 @@ ALONE = {
     "console": "five hundred routes in a browser",
     "duplicator": "datagrams copied",
     "stream_monitor": "transport streams looked through",
-    "orphans": "orphans found and ended",
     "faults": "the server killed at random moments, files forged",
     "edits": "the server killed amid edits",
     "upgrade": "the server killed and replaced while streams flow",
     "any_request": "requests made at random",
 }
 _ROOT = Path(__file__).parents[1]
-_BRINGS_NO_NAMESPACE = {"orphans", "stream_monitor", "faults", "edits", "upgrade", "any_request"}
+_BRINGS_NO_NAMESPACE = {"stream_monitor", "faults", "edits", "upgrade", "any_request"}
 
 
 def main() -> int:

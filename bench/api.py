@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.bare_web import bare_web
 from bench.monitoring import Reporters, buses, cpu_percent, open_files, rss_mb, stand_in, watchers
 from tests.harness.isolate import is_isolated
 from tests.harness.server import Server, listener, route, udp
@@ -53,12 +54,9 @@ def main() -> int:
     options.add_argument("--clients", type=int, default=100, help="WebSocket clients")
     options.add_argument("--json", action="store_true")
     options.add_argument("--poll", nargs=2, metavar=("URL", "TOKEN"), help=argparse.SUPPRESS)
-    options.add_argument("--bare", metavar="FILE", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.poll:
         return asyncio.run(poll(chosen.poll[0], chosen.poll[1], chosen.pollers))
-    if chosen.bare:
-        return bare(Path(chosen.bare))
     if not is_isolated():
         command = [sys.executable, "tests/harness/isolate.py", sys.executable, "-m", "bench.api", *sys.argv[1:]]
         return subprocess.run(command, check=False).returncode
@@ -87,8 +85,8 @@ def measure(folder: Path, chosen: argparse.Namespace) -> Json:
         time.sleep(10)  # the first seconds pay for opening files
         content = server.api.get("/api/routes").content
         figures: Json = {"routes": count, "list_kb": round(len(content) / 1000)}
-        with bare_server(folder, content) as plain:
-            figures |= one_by_one(server, plain)
+        with bare_web(folder, content) as plain:
+            figures |= one_by_one(server, plain.address)
         figures["cpu_quiet_percent"] = cpu_percent(pid, chosen.seconds)
         with pollers(server, chosen.pollers) as polling, watchers(server, chosen.clients) as watching:
             for one in (polling, watching):
@@ -192,39 +190,6 @@ def percentile(found: list[float], which: int) -> float:
 
 
 # The others
-
-
-def bare(file: Path) -> int:
-    """uvicorn with an application that sends one file, kept in memory."""
-    import uvicorn
-
-    content = file.read_bytes()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-
-    async def application(_scope: object, _receive: object, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        print(listening.getsockname()[1], flush=True)
-        config = uvicorn.Config(application, lifespan="off", log_level="error", access_log=False)
-        uvicorn.Server(config).run([listening])
-    return 0
-
-
-@contextmanager
-def bare_server(folder: Path, content: bytes) -> Iterator[tuple[str, int]]:
-    """Its address, while it runs."""
-    file = folder / "answer"
-    file.write_bytes(content)
-    with subprocess.Popen([sys.executable, "-m", "bench.api", "--bare", str(file)], stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        try:
-            yield "127.0.0.1", int(process.stdout.readline())
-        finally:
-            process.kill()
 
 
 @contextmanager

@@ -183,9 +183,12 @@ def open_files(server: Server) -> list[int]:
 
 
 def buses(server: Server) -> list[tuple[str, int]]:
-    """The bus of each route."""
-    text = server.api.get("/api/processes").text
-    return sorted({(group, int(port)) for group, port in re.findall(r"udp://(239\.255\.\d+\.\d+):(\d+)", text)})
+    """The bus of each route, as its processes are ordered: the command line of a stand-in does not name it."""
+    items = server.api.get("/api/routes").json()["items"]
+    text = "".join(server.api.get(f"/api/routes/{one['id']}").text for one in items)
+    found = {(group, int(port)) for group, port in re.findall(r"udp://(239\.255\.\d+\.\d+):(\d+)", text)}
+    assert len(found) == len(items), f"{len(found)} buses of {len(items)} routes"
+    return sorted(found)
 
 
 def numbers(server: Server, route_id: str) -> dict[str, Any]:

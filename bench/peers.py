@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.harness.isolate import is_isolated
+
 ROOT = Path(__file__).parents[1]
 SCRATCH = Path(__file__).parent / ".peers"
 _MULTIARCH = f"{os.uname().machine}-linux-gnu"
@@ -47,15 +49,27 @@ def environment(root: Path) -> dict[str, str]:
     programs = [root / "usr/bin", root / "usr/sbin", root / "bin", root / "command"]
     libraries = [root / "usr/lib" / _MULTIARCH, root / "lib" / _MULTIARCH, root / "usr/lib", root / "lib"]
     libraries += [folder for folder in libraries[0].glob("*") if folder.is_dir() and any(folder.glob("lib*.so*"))]
-    plugins = libraries[0] / "gstreamer-1.0"
+    here = Path("/usr/lib") / _MULTIARCH  # what this machine has already was not unpacked
+    plugins = [folder / "gstreamer-1.0" for folder in (libraries[0], here)]
+    scanners = [folder / "gstreamer1.0/gstreamer-1.0/gst-plugin-scanner" for folder in (libraries[0], here)]
     return {
         **os.environ,
         "PATH": ":".join([*map(str, programs), os.environ["PATH"]]),
         "LD_LIBRARY_PATH": ":".join(map(str, libraries)),
-        "GST_PLUGIN_SYSTEM_PATH_1_0": str(plugins),
-        "GST_PLUGIN_SCANNER_1_0": str(libraries[0] / "gstreamer1.0/gstreamer-1.0/gst-plugin-scanner"),
+        "GST_PLUGIN_SYSTEM_PATH_1_0": ":".join(map(str, plugins)),
+        "GST_PLUGIN_SCANNER_1_0": str(next((each for each in scanners if each.exists()), scanners[0])),
         "GST_REGISTRY_1_0": str(root / "gstreamer-registry.bin"),
     }
+
+
+def lay_over(root: Path) -> None:
+    """Let programs of `debian` be found in /usr/bin as well: some, as s6-svscan, call others by their whole path.
+
+    For the mount namespace that we are in, which must be our own.
+    """
+    assert is_isolated(), "this mounts over /usr/bin: run it through tests/harness/isolate.py"
+    layers = f"lowerdir=/usr/bin:{root / 'usr/bin'}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, "/usr/bin"], check=True)
 
 
 def _once(folder: Path, make: Callable[[], None]) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "results"
+FOLDER = Path(__file__).parent / "figures"  # mypy takes a folder of this module's name for the module
 Cell = str | float | int
 
 

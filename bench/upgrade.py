@@ -42,6 +42,7 @@ _PATIENCE_S = 120
 """What is measured is how long it takes; a machine that is busy otherwise ends nothing."""
 _S_PER_DEED = 12
 """The stream is so long; what is left of it is not waited for."""
+_WENT_ON = re.compile(r" goes on, \S+ went before: it took ([0-9.]+) s")
 _TOOK_OVER = re.compile(r"Read the process table in (\d+) ms, then took (\d+) process\(es\) over in (\d+) ms")
 
 
@@ -83,6 +84,11 @@ class Show:
             self.server.kill()
         self.server.start()
 
+    def silences(self) -> list[float]:
+        """Median, lowest and highest time from the exec to the first answer, of every replacement so far."""
+        found = sorted(map(float, _WENT_ON.findall(self.server.log())))
+        return [statistics.median(found), found[0], found[-1]] if found else []
+
     def replace(self) -> None:
         """Go on as another program."""
         before = self.server.log().count(" goes on, ")
@@ -119,6 +125,7 @@ def on_air(show: Show, kills: int, replacements: int) -> Json:
         "continuityErrors": errors,
         "receivedMB": round(received / 1e6),
         "medianReplacementS": _median(times["replace"]),
+        "silenceOfApiS": show.silences(),
         **edited,
     }
 

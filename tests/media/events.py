@@ -14,7 +14,8 @@ PROGRESS_INTERVAL_S = 0.1
 
 def emit(event: str, **details: object) -> None:
     """Print one event."""
-    print(json.dumps({"event": event, **details}), flush=True)
+    sys.stdout.write(json.dumps({"event": event, **details}) + "\n")  # as one: SIGTERM may come between two writes
+    sys.stdout.flush()
 
 
 class Progress:

@@ -15,9 +15,10 @@ class SrtReceiver(Tool):
     with libsrt's `counters`.
     """
 
-    def __init__(self, url: SrtUrl, file: Path, *, reconnect: bool = False) -> None:
+    def __init__(self, url: SrtUrl, file: Path, *, reconnect: bool = False, stamps: Path | None = None) -> None:
         self.file = file
-        super().__init__("srt_receive", str(url), str(file), *(["--reconnect"] if reconnect else []))
+        options = [*(["--reconnect"] if reconnect else []), *(["--stamps", str(stamps)] if stamps else [])]
+        super().__init__("srt_receive", str(url), str(file), *options)
 
 
 class UdpReceiver(Tool):
@@ -26,7 +27,10 @@ class UdpReceiver(Tool):
     Made when it listens. Events: `listening`, `progress`, `closed` with `kernel_drops` and `datagrams`.
     """
 
-    def __init__(self, host: str, port: int, file: Path, *, interface: str = "127.0.0.1") -> None:
+    def __init__(
+        self, host: str, port: int, file: Path, *, interface: str = "127.0.0.1", stamps: Path | None = None
+    ) -> None:
         self.file = file
-        super().__init__("udp_receive", host, str(port), str(file), "--interface", interface)
+        options = ["--interface", interface, *(["--stamps", str(stamps)] if stamps else [])]
+        super().__init__("udp_receive", host, str(port), str(file), *options)
         self.wait_event("listening")

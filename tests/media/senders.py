@@ -15,9 +15,10 @@ class SrtSender(Tool):
     (after a reconnect: what passed meanwhile), `closed`.
     """
 
-    def __init__(self, file: Path, url: SrtUrl, *, reconnect: bool = False) -> None:
+    def __init__(self, file: Path, url: SrtUrl, *, reconnect: bool = False, stamps: Path | None = None) -> None:
         self.file = file
-        super().__init__("srt_send", str(file), str(url), *(["--reconnect"] if reconnect else []))
+        options = [*(["--reconnect"] if reconnect else []), *(["--stamps", str(stamps)] if stamps else [])]
+        super().__init__("srt_send", str(file), str(url), *options)
 
 
 class UdpSender(Tool):

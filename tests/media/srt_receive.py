@@ -12,6 +12,7 @@ from tests.media.events import Progress, cpu_s, emit, exit_on_sigterm
 from tests.media.libsrt import Counters, Srt, SrtError, SrtSocket
 from tests.media.srt_meeting import meet
 from tests.media.srt_url import SrtUrl
+from tests.media.stamps import Stamps
 
 _LOOK_MS = 100
 
@@ -19,8 +20,9 @@ _LOOK_MS = 100
 class Recorder:
     """Writes the messages of one connection after the other into one file."""
 
-    def __init__(self, file: FileIO) -> None:
+    def __init__(self, file: FileIO, stamps: Stamps) -> None:
         self._file = file
+        self._stamps = stamps
         self._progress = Progress()
         self.received_bytes = 0
         self.counters: Counters | None = None
@@ -33,6 +35,7 @@ class Recorder:
             message = peer.receive()
             if message is not None:
                 self.received_bytes += self._file.write(message)
+                self._stamps.note(self.received_bytes)
             if self._progress.update(self.received_bytes):
                 self.counters = peer.counters()
 
@@ -56,13 +59,16 @@ def main() -> int:
     parser.add_argument("url", type=SrtUrl.parse)
     parser.add_argument("file", type=Path)
     parser.add_argument("--reconnect", action="store_true", help="go on with the next connection")
+    parser.add_argument("--stamps", type=Path, help="note there when each message came")
     options = parser.parse_args()
     exit_on_sigterm()
+    stamps = Stamps(options.stamps)
     with FileIO(options.file, "w") as file:
-        recorder = Recorder(file)
+        recorder = Recorder(file, stamps)
         try:
             return _run(recorder, options.url, options.reconnect)
         finally:
+            stamps.write()
             counters = recorder.counters and asdict(recorder.counters)
             emit("closed", bytes=recorder.received_bytes, cpu_s=cpu_s(), counters=counters)
 

@@ -13,6 +13,7 @@ from tests.media.libsrt import Srt, SrtError, SrtSocket
 from tests.media.pacing import Burst, Pacer, bursts
 from tests.media.srt_meeting import meet
 from tests.media.srt_url import SrtUrl
+from tests.media.stamps import Stamps
 
 _FLUSH_LIMIT_S = 10.0
 _FLUSH_LOOK_S = 0.01
@@ -22,8 +23,9 @@ _PLAYOUT_MARGIN_S = 0.5
 class Player:
     """Sends the bursts of one stream; after a loss of its peer it goes on where the stream is by then."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, stamps: Stamps) -> None:
         self._data = data
+        self._stamps = stamps
         self._waiting = bursts(data)[::-1]
         self._pacer: Pacer | None = None
         self._progress = Progress()
@@ -50,6 +52,7 @@ class Player:
         for datagram in burst.datagrams(self._data):
             peer.send(datagram)
             self.sent_bytes += len(datagram)
+            self._stamps.note(self.sent_bytes)
         self._progress.update(self.sent_bytes)
 
     def _skip_what_is_over(self, pacer: Pacer) -> int:
@@ -94,12 +97,15 @@ def main() -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("url", type=SrtUrl.parse)
     parser.add_argument("--reconnect", action="store_true")
+    parser.add_argument("--stamps", type=Path, help="note there when each message was sent")
     options = parser.parse_args()
     exit_on_sigterm()
-    player = Player(options.file.read_bytes())
+    stamps = Stamps(options.stamps)
+    player = Player(options.file.read_bytes(), stamps)
     try:
         return _run(player, options.url, options.reconnect)
     finally:
+        stamps.write()
         emit("closed", bytes=player.sent_bytes, cpu_s=cpu_s())
 
 
