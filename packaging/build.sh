@@ -6,16 +6,24 @@
 #           Python of the Debian or Ubuntu it is built on
 #
 # Sets up what is missing as ./run does.
+#
+#   DIST=folder           where it goes instead
+#   COMPRESSION=none      of the package: for a try, xz takes the most of the time
 set -eu
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 cd "$root"
+dist=${DIST:-dist}
+build=src/srt_router/build.txt  # what `srt-router --version` says; never in a checkout
+trap 'rm -f $build' EXIT
 say() { printf 'build: %s\n' "$*" >&2; }
 
 wheel() {
     sh scripts/setup.sh run
-    rm -f dist/srt_router-*.whl
-    .tools/bin/uv build --quiet --wheel --out-dir dist
-    wheel=$(ls dist/srt_router-*.whl)
+    rm -f "$dist"/srt_router-*.whl
+    git describe --always --dirty --abbrev=12 >$build 2>/dev/null || date -u +%Y%m%dT%H%M%SZ >$build
+    .tools/bin/uv build --quiet --wheel --out-dir "$dist"
+    rm -f $build
+    wheel=$(ls "$dist"/srt_router-*.whl)
     unzip -l "$wheel" 2>/dev/null | grep -q 'srt_router/console/index.html' ||
         /usr/bin/python3 -c 'import sys, zipfile; sys.exit("srt_router/console/index.html" not in zipfile.ZipFile(sys.argv[1]).namelist())' "$wheel" ||
         { say "the console is not in $wheel"; exit 1; }
@@ -30,6 +38,7 @@ install_python_packages() {  # into $stage/opt/srt-router: what uv.lock says, wi
         .tools/bin/uv pip install --quiet --link-mode copy --python "$stage/opt/srt-router/bin/python" $what
     done
     rm -f "$stage/opt/srt-router/.gitignore" "$stage/opt/srt-router/.lock"
+    find "$stage/opt/srt-router" -path '*/srt_router-*/direct_url.json' -delete  # names a folder of the machine that builds
     find "$stage/opt/srt-router/bin" ! -type d ! -name 'python*' ! -name srt-router -delete  # others' commands
     find "$stage/opt/srt-router" -name tests -path '*/site-packages/numpy/*' -type d -prune -exec rm -rf {} +
     # compiled once, here: the user of the service cannot write there.
@@ -44,7 +53,7 @@ deb() {
     python=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     next=${python%.*}.$((${python#*.} + 1))
     work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
+    trap 'rm -rf "$work" $build' EXIT
     stage=$work/stage
     mkdir -p "$stage/DEBIAN" "$stage/usr/bin" "$stage/etc/srt-router" "$stage/usr/lib/sysctl.d" \
         "$stage/usr/lib/systemd/system" "$stage/usr/share/man/man1" "$stage/usr/share/doc/srt-router" \
@@ -67,8 +76,8 @@ deb() {
     for script in postinst prerm postrm; do install -m 0755 packaging/debian/$script "$stage/DEBIAN/"; done
     echo /etc/srt-router/srt-router.toml >"$stage/DEBIAN/conffiles"
     chmod -R u=rwX,go=rX "$stage/opt" "$stage/usr"
-    dpkg-deb --root-owner-group -Zxz --build "$stage" dist >/dev/null
-    say "dist/srt-router_${version}_$architecture.deb"
+    dpkg-deb --root-owner-group "-Z${COMPRESSION:-xz}" --build "$stage" "$dist" >/dev/null
+    say "$dist/srt-router_${version}_$architecture.deb"
 }
 
 case ${1:-} in

@@ -30,11 +30,21 @@ PAGES = {
     "wall-tiles": ("/?wall=1", ".tile .thumbnail img"),
     "route": ("/routes/route_1", ".stream-state"),
     "new-route": ("/routes/new", ".addresses"),
+    "edit": ("/routes/route_1/edit", ".addresses"),
+    "transfer": ("/routes/transfer", ".form-stack"),
     "events": ("/events", ".event"),
     "alarms": ("/alarms", ".alarm"),
     "processes": ("/processes", "td"),
     "doctor": ("/system/doctor", ".check-item"),
+    "users": ("/system/users", "td"),
+    "tokens": ("/system/tokens", "td"),
+    "backups": ("/system/backups", "td"),
+    "settings": ("/system/settings", "td, dd"),
+    "about": ("/system/about", "td, dd"),
+    "account": ("/account", "td"),
 }
+WHOLE = {"route", "new-route", "edit"}
+"""Pages whose lower part is worth a picture too."""
 SETTLE_MS = 4000
 TEST_720 = {"video": {"codec": "h264", "bitrateKbps": 800, "width": 640, "height": 360}, "audio": "copy"}
 CITIES = [
@@ -78,6 +88,10 @@ def take(folder: Path) -> None:
         server.until_status("route_1", "running")
         rule = {"name": "Waits too long", "condition": {"kind": "waitingLongerThan", "seconds": 5}}
         server.api.post("/api/alarms/rules", json=rule)
+        server.api.post("/api/users", json={"name": "vera", "role": "viewer", "password": f"{PASSWORD}-vera"})
+        server.api.post("/api/users", json={"name": "otto", "role": "operator", "password": f"{PASSWORD}-otto"})
+        server.api.post("/api/tokens", json={"name": "grafana", "role": "viewer"})
+        server.api.post("/api/backups")
         until(lambda: server.api.get("/api/alarms").json()["items"], 40, "an alarm")
         for colours in ("dark", "light"):
             for width, height in WIDTHS.items():
@@ -88,6 +102,11 @@ def take(folder: Path) -> None:
                     storage_state=first.storage_state(),
                 )
                 shoot(context.new_page(), f"{colours}-{width}")
+                context.clear_cookies()
+                page = context.new_page()
+                page.goto("/")
+                page.get_by_label("Password").wait_for()
+                keep(page, f"sign-in-{colours}-{width}")
                 context.close()
         viewer.kill()
         viewer.wait()
@@ -143,14 +162,17 @@ def shoot(page: Page, suffix: str) -> None:
         if name == "route":
             page.wait_for_selector(".thumbnail img")
         page.wait_for_timeout(SETTLE_MS)  # pictures, numbers and graphs come in their own time
-        raw = page.screenshot(full_page=name in ("route", "new-route"))
-        target = IMAGES / f"{name}-{suffix}.png"
-        palette = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=dither=none"
-        subprocess.run(
-            ["ffmpeg", "-v", "error", "-y", "-i", "-", "-vf", palette, "-pred", "mixed", str(target)],
-            input=raw,
-            check=True,
-        )
+        keep(page, f"{name}-{suffix}", whole=name in WHOLE)
+
+
+def keep(page: Page, stem: str, *, whole: bool = False) -> None:
+    """A picture of the page in a few colours."""
+    palette = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=dither=none"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-i", "-", "-vf", palette, "-pred", "mixed", str(IMAGES / f"{stem}.png")],
+        input=page.screenshot(full_page=whole),
+        check=True,
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import typer.main
 
 from srt_router import __version__
-from srt_router.cli.app import app
+from srt_router.cli.commands import app
 
 
 def main(folder: Path) -> None:

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Runs the parts of ./test, once everything is set up:  [lint|unit|process|api|browser …] [-- pytest options]
+# Runs the parts of ./test, once everything is set up:  [lint|unit|process|api|browser|package …] [-- pytest options]
 #
 # The browser's tests have a pytest of their own, beside the others: their library keeps an event loop running,
 # and no other can be run in the same process. All others run under one pytest. Whatever starts
-# processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it finds.
+# processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it finds. The Debian package is
+# built beside them, where packages that uv has no copy of can be fetched.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/.venv/bin:$PATH
@@ -12,6 +13,7 @@ unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
 lint=
 isolate=
 browser=
+package=
 paths=
 
 add_part() {
@@ -21,11 +23,12 @@ add_part() {
         process) isolate=yes; paths="$paths tests/harness tests/process" ;;
         api) isolate=yes; paths="$paths tests/api" ;;
         browser) browser=yes ;;
-        *) echo "usage: ./test [lint|unit|process|api|browser …] [-- pytest options]" >&2; exit 2 ;;
+        package) package=yes ;;
+        *) echo "usage: ./test [lint|unit|process|api|browser|package …] [-- pytest options]" >&2; exit 2 ;;
     esac
 }
 
-[ $# -gt 0 ] && [ "$1" != -- ] || for part in lint unit process api browser; do add_part "$part"; done
+[ $# -gt 0 ] && [ "$1" != -- ] || for part in lint unit process api browser package; do add_part "$part"; done
 while [ $# -gt 0 ] && [ "$1" != -- ]; do add_part "$1"; shift; done
 [ $# -eq 0 ] || shift
 
@@ -57,7 +60,14 @@ if [ -n "$browser" ]; then
         exit $ended
     ) &
     browser_process=$!
-    trap 'kill "$browser_process" 2>/dev/null || :' EXIT
+fi
+if [ -n "$package" ]; then
+    package_output=$(mktemp)
+    pytest -o cache_dir=.pytest_cache/package "$@" tests/package >"$package_output" 2>&1 &
+    package_process=$!
+fi
+if [ -n "$browser$package" ]; then
+    trap 'kill ${browser_process:-} ${package_process:-} 2>/dev/null || :' EXIT
     trap 'exit 130' INT TERM
 fi
 if [ -n "$paths" ]; then
@@ -74,6 +84,11 @@ if [ -n "$paths" ]; then
 fi
 if [ -n "$browser" ]; then
     wait "$browser_process" || failed="$failed browser"
+fi
+if [ -n "$package" ]; then
+    wait "$package_process" || failed="$failed package"
+    cat "$package_output"
+    rm -f "$package_output"
 fi
 [ -z "${failed#" pytest"}" ] || echo "FAILED:$failed" >&2
 [ -z "$failed" ]

@@ -9,7 +9,7 @@
 #   EXTRA_CA=file.crt     one more certificate authority to trust, for proxies that inspect TLS
 #                         (default: those in /usr/local/share/ca-certificates)
 #   KEEP=1                use the copy of the last try again: a warm start
-#   INSIDE=script         what is tried there instead (scripts/try-package.sh does so); BRING=file: copied to its /root
+#   INSIDE=script         what is tried there instead (scripts/try-package.sh does so); BRING="file…": copied to its /root
 set -eu
 
 cache=${FRESH_CACHE:-/var/tmp/srt-router-fresh}
@@ -74,7 +74,8 @@ outside() {
         cp -a "$base" "$fresh"
     fi
     copy_network_settings
-    [ -z "${BRING:-}" ] || cp "$BRING" "$fresh/root/"
+    # shellcheck disable=SC2086 # words are meant to be split
+    [ -z "${BRING:-}" ] || cp $BRING "$fresh/root/"
     mkdir -p "$fresh$checkout"
     (cd "$here" && git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'for file; do [ ! -e "$file" ] || printf "%s\0" "$file"; done' - |
         tar -c --null --files-from=-) | tar -x --no-same-owner -C "$fresh$checkout"

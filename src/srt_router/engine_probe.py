@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from srt_router.engine_memory import NVIDIA_DEVICE, EngineMemory
 from srt_router.processes.proc import SRT_LIVE_TRANSMIT
 from srt_router.routes.engine import Engine, parse_srt_version
 from srt_router.routes.ffmpeg import VAAPI_DEVICE
@@ -16,7 +18,7 @@ log = logging.getLogger("SrtRouter")
 _OLDEST = (1, 5, 1)
 _PATIENCE_S = 10.0
 _HARDWARE = {
-    "nvenc": ("/dev/nvidiactl", ("h264_nvenc", "hevc_nvenc")),
+    "nvenc": (NVIDIA_DEVICE, ("h264_nvenc", "hevc_nvenc")),
     "qsv": (VAAPI_DEVICE, ("h264_qsv", "hevc_qsv")),
     "vaapi": (VAAPI_DEVICE, ("h264_vaapi", "hevc_vaapi")),
 }
@@ -32,16 +34,32 @@ def carry(environment: dict[str, str]) -> None:
     _environment = environment
 
 
-async def probe() -> Engine:
-    """The programs as they are installed; what is missing is said, and each start of a route says it again."""
+async def probe(memory: EngineMemory) -> Engine:
+    """The programs as they are installed; what is missing is said, and each start of a route says it again.
+
+    Nothing is tried that is in `memory`.
+    """
+    ours = unknown()
+    if (known := await asyncio.to_thread(memory.recall, ours)) is not None:
+        _say_version(known.srt_version)
+        return known
     version, clock, ffmpeg = await asyncio.gather(_srt_version(), _can_draw_text(), _ffmpeg_version())
-    return Engine(
-        srt_version=version,
-        python=sys.executable,
-        duplicator=str(Path(__file__).with_name("duplicator.py")),
-        clock=clock,
-        ffmpeg_version=ffmpeg,
-    )
+    memory.complete = bool(version and clock and ffmpeg)
+    return replace(ours, srt_version=version or _OLDEST, clock=clock, ffmpeg_version=ffmpeg)
+
+
+def unknown() -> Engine:
+    """Before anything was tried."""
+    return Engine(srt_version=_OLDEST, python=sys.executable, duplicator=str(Path(__file__).with_name("duplicator.py")))
+
+
+async def hardware(memory: EngineMemory, engine: Engine) -> frozenset[str]:
+    """The hardware encoders that work here; keeps what was found of all the programs."""
+    if engine.encoders:
+        return engine.encoders
+    found = await working_encoders()
+    await asyncio.to_thread(memory.remember, replace(engine, encoders=found))
+    return found
 
 
 async def working_encoders() -> frozenset[str]:
@@ -79,17 +97,21 @@ async def _encodes(encoder: str) -> bool:
     return True
 
 
-async def _srt_version() -> tuple[int, int, int]:
+async def _srt_version() -> tuple[int, int, int] | None:
     try:
         version = parse_srt_version(await _output(SRT_LIVE_TRANSMIT, "-version"))
     except FileNotFoundError:
         log.error("%s is not installed: no route can start (apt install srt-tools)", SRT_LIVE_TRANSMIT)  # noqa: TRY400
-        return _OLDEST
+        return None
     except (OSError, ValueError, TimeoutError) as error:
         log.warning("Cannot tell the version of %s: %s", SRT_LIVE_TRANSMIT, error)
-        return _OLDEST
-    log.info("Found %s %s", SRT_LIVE_TRANSMIT, ".".join(map(str, version)))
+        return None
+    _say_version(version)
     return version
+
+
+def _say_version(version: tuple[int, int, int]) -> None:
+    log.info("Found %s %s", SRT_LIVE_TRANSMIT, ".".join(map(str, version)))
 
 
 async def _can_draw_text() -> bool:

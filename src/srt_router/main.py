@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import logging
 import os
 import socket
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from srt_router import __version__, demo, engine_probe, replacing, signals
-from srt_router.api.app import Rooms, create_app
-from srt_router.api.network import Network
-from srt_router.api.server import bind, serve_api, url
+from srt_router.api.listening import bind, url
 from srt_router.api.tls import certificate
+from srt_router.engine_memory import EngineMemory
 from srt_router.house import House, move_in, open_house
 from srt_router.keeping import Keeping, keep
 from srt_router.log_setup import logging_to
@@ -24,11 +24,13 @@ from srt_router.processes.ownership import Rules
 from srt_router.processes.priority import raise_priority
 from srt_router.processes.server_file import ServerFile, read_server_file, remove_server_file
 from srt_router.processes.spawner import Spawner
-from srt_router.processes.tag import Tag, new_nonce
+from srt_router.processes.tag import OF_NO_ROUTE, Tag, new_nonce
+from srt_router.routes.document import Parsed
 from srt_router.routes.engine import Engine
 from srt_router.routes.store import RoutesFile
 from srt_router.settings import OnStart, Settings
 from srt_router.signals import Ending, Stop
+from srt_router.supervision.backups import Backups
 from srt_router.supervision.editing import RouteEditor
 from srt_router.supervision.events import ServerStarted, ServerStopping
 from srt_router.supervision.health_checker import limits_of
@@ -46,6 +48,7 @@ def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
     Raises SettingsError, UnsafeDirectory, AlreadyRunning, PortTaken before anything was touched.
     """
     if replacing.on_trial():
+        _load_web()
         replacing.try_out(settings)
         return
     itself, handed = successor.Self.now(), successor.taken_over()
@@ -54,7 +57,6 @@ def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
     listener = socket.socket(fileno=handed.listener) if handed else bind(settings.host, settings.port)
     os.chdir("/")  # neither we nor our children keep a file system busy
     raise_priority(handed.priority if handed else None)
-    gc.freeze()  # what is loaded now stays: no collection needs to walk through it while streams are on air
     life = Life(settings, house, itself, listener, handed, demo_if_empty=demo_if_empty)
     while _live(life) is Ending.REPLACE:
         life.go_on()
@@ -79,43 +81,17 @@ async def _serve(life: Life) -> Stop:
     stop, settings, house = signals.listen(), life.settings, life.house
     async with asyncio.TaskGroup() as tasks:
         spawner = Spawner(house.instance, house.run_dir, house.pid_files)
-        manager = RouteManager(spawner, await _engine(house), tasks, limits_of(settings))
+        memory = await asyncio.to_thread(EngineMemory, house.run_dir)
+        manager = RouteManager(spawner, await _engine(house, memory, stop), tasks, limits_of(settings))
         kept = await keep(manager, settings, tasks)
-        network = Network.of(settings, house.instance.id)
+        rise = _Rise(life, stop, tasks, manager, kept, RoutesFile(settings.data_dir))
         try:
             await warn_about_system(settings.run_dir)
-            routes_file = RoutesFile(settings.data_dir)
-            rules = await _settle(manager, life, routes_file, tasks)
-            _move_in(life, kept, manager, tls=network.tls)
-            if life.demo_if_empty and not life.goes_on:
-                await demo.add_demo_route(manager, routes_file)
-            editor = RouteEditor(manager, routes_file, house.instance.id, kept.presets)
-            housekeeping = Housekeeping(manager, house.pid_manager, rules)
-            rooms = Rooms(
-                manager=manager,
-                housekeeping=housekeeping,
-                events=kept.history.events,
-                editor=editor,
-                settings=settings,
-                accounts=kept.accounts.accounts,
-                network=network,
-                alarms=kept.alarms.alarms,
-                backups=kept.back_up(editor, tasks),
-            )
-            manager.events.emit(ServerStarted(__version__, len(manager.configured()), life.replaced))
-            answers = serve_api(create_app(rooms), life.listener, stop, network.certificate, handed_on=stop.hands_on)
-            api = tasks.create_task(answers, name="api")
-            watch = tasks.create_task(editor.follow(stop), name="routes.json")
-            if not stop.is_set():
-                manager.handover.complete()
-                await manager.auto_start()
-                manager.handover.begin()
-                kept.alarms.watch(housekeeping)
-            upgrades = tasks.create_task(follow_upgrades(life, stop, manager), name="upgrades")
-            demo.tell_how_to_watch(manager)
-            await stop.wait()
-            upgrades.cancel()
-            await _end(manager, life, stop, kept, asyncio.gather(api, watch))
+            rules = await rise.settle(memory)
+            if stop.is_set():
+                await rise.end()
+            else:
+                await rise.stay(rules)
         finally:
             if not stop.hands_on():
                 remove_server_file(house.run_dir)
@@ -128,60 +104,141 @@ async def _serve(life: Life) -> Stop:
     return stop
 
 
-async def _settle(manager: RouteManager, life: Life, routes_file: RoutesFile, tasks: asyncio.TaskGroup) -> Rules:
-    """Take routes.json over, and end or adopt what an earlier server has left. The answer is what may be killed."""
-    house = life.house
-    rules = Rules(life.settings.cleanup_scope, house.instance.first_start)
-    adopt = life.settings.on_start is OnStart.ADOPT or life.goes_on
-    if adopt:
-        # What is tried carries our tag: it has to be over before the cleanup.
-        manager.hardware_from(trial := tasks.create_task(engine_probe.working_encoders(), name="hardware encoders"))
-        await trial
-        parsed = await manager.handover.look(await asyncio.to_thread(routes_file.load), house.pid_manager)
-        crashpoint("after_survivors")
-        await manager.apply(parsed, first=True)
-        crashpoint("after_adoption")
-    await manager.cleanup(house.pid_manager, rules)
-    crashpoint("after_cleanup")
-    if not adopt:
-        await manager.handover.forget()
-        manager.hardware_from(tasks.create_task(engine_probe.working_encoders(), name="hardware encoders"))
-        await manager.apply(await asyncio.to_thread(routes_file.load), first=True)
-    return rules
-
-
-def _move_in(life: Life, kept: Keeping, manager: RouteManager, *, tls: bool) -> None:
-    """Say where we are. Commands that read it before the program was replaced stay signed in."""
-    before = read_server_file(life.house.run_dir.path) if life.goes_on else None
-    token = kept.accounts.accounts.open_local(before.token if before else None)
-    here = ServerFile(os.getpid(), url(life.listener, tls=tls), token, __version__, time.time_ns() // 1_000_000)
-    if before and life.trouble:  # the program that went before goes on
-        here = replace(here, started_at=before.started_at, refusals=before.refusals)
-    move_in(life.house, here, manager.handover.names())
-    if life.settings.stream_monitor:
-        manager.streams.start(life.settings.thumbnail_share)
-
-
-async def _end(
-    manager: RouteManager, life: Life, stop: Stop, kept: Keeping, answering: asyncio.Future[tuple[None, None]]
-) -> None:
-    manager.events.emit(ServerStopping(stays_on_air=stop.stays_on_air))
-    if stop.ending is Ending.OFF_AIR:
-        log.info("Stopping: taking every route off air")
-        life.service.stopping("taking every route off air")
-        await asyncio.gather(kept.rest(), manager.stop_all(), answering)
-        return
-    if stop.ending is Ending.REPLACE:
-        log.info("Going on with the program as it is installed now: every route stays on air")
-        await answering  # while everything that it asks for is still there
-    else:
-        log.info("Leaving: every route stays on air, for the next server")
-        life.service.stopping("every route stays on air for the next server")
-    await asyncio.gather(kept.rest(), manager.leave(), answering)
-
-
-async def _engine(house: House) -> Engine:
+async def _engine(house: House, memory: EngineMemory, stop: Stop) -> Engine:
     """What the installed programs can do; the processes that find it out carry our tag too."""
-    tag = Tag(house.instance.id, house.instance.data_dir, process="probe", nonce=new_nonce())
+    tag = Tag(house.instance.id, house.instance.data_dir, process=OF_NO_ROUTE, nonce=new_nonce())
     engine_probe.carry(tag.environment())
-    return await engine_probe.probe()
+    return await stop.unless(engine_probe.probe(memory)) or engine_probe.unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rise:
+    """One life of the server, step by step."""
+
+    life: Life
+    stop: Stop
+    tasks: asyncio.TaskGroup
+    manager: RouteManager
+    kept: Keeping
+    routes_file: RoutesFile
+
+    async def settle(self, memory: EngineMemory) -> Rules:
+        """Take routes.json over, and end or adopt what an earlier server has left. The answer is what may be killed.
+
+        Told to end before anything was adopted, the server adopts nothing: off air means that all of it ends here.
+        """
+        house, manager, stop = self.life.house, self.manager, self.stop
+        rules = Rules(self.life.settings.cleanup_scope, house.instance.first_start)
+        adopt = self.life.settings.on_start is OnStart.ADOPT or self.life.goes_on
+        if adopt:
+            # What is tried carries our tag: it has to be over before the cleanup.
+            await stop.unless(self._try_hardware(memory))
+            if not stop.is_set():
+                parsed = await manager.handover.look(await self._read_routes(), house.pid_manager)
+                crashpoint("after_survivors")
+                await manager.apply(parsed, first=True)
+                crashpoint("after_adoption")
+        if stop.is_set() and stop.stays_on_air:
+            return rules
+        await manager.cleanup(house.pid_manager, rules)
+        crashpoint("after_cleanup")
+        if not adopt:
+            await manager.handover.forget()
+        if not adopt and not stop.is_set():
+            self._try_hardware(memory)
+            await manager.apply(await self._read_routes(), first=True)
+        return rules
+
+    def _try_hardware(self, memory: EngineMemory) -> asyncio.Task[frozenset[str]]:
+        trial = engine_probe.hardware(memory, self.manager.engine)
+        self.manager.hardware_from(task := self.tasks.create_task(trial, name="hardware encoders"))
+        return task
+
+    async def _read_routes(self) -> Parsed:
+        return await asyncio.to_thread(self.routes_file.load)
+
+    async def stay(self, rules: Rules) -> None:
+        """Be on air, and answer, until told to stop."""
+        life, stop, manager, kept, tasks = self.life, self.stop, self.manager, self.kept, self.tasks
+        self._move_in()
+        if life.demo_if_empty and not life.goes_on:
+            await demo.add_demo_route(manager, self.routes_file)
+        editor = RouteEditor(manager, self.routes_file, life.house.instance.id, kept.presets)
+        housekeeping = Housekeeping(manager, life.house.pid_manager, rules)
+        manager.events.emit(ServerStarted(__version__, len(manager.configured()), life.replaced))
+        backups, answers = kept.back_up(editor, tasks), asyncio.Event()
+        api = tasks.create_task(self._answer(editor, housekeeping, backups, answers), name="api")
+        watch = tasks.create_task(editor.follow(stop), name="routes.json")
+        if not stop.is_set():
+            manager.handover.complete()
+            await manager.auto_start()
+            manager.handover.begin()
+            kept.alarms.watch(housekeeping)
+        await stop.unless(answers.wait())
+        upgrades = tasks.create_task(follow_upgrades(life, stop, manager), name="upgrades")
+        demo.tell_how_to_watch(manager)
+        await stop.wait()
+        upgrades.cancel()
+        await self.end(api, watch)
+
+    async def _answer(
+        self, editor: RouteEditor, housekeeping: Housekeeping, backups: Backups, answers: asyncio.Event
+    ) -> None:
+        """The API. What it is made of is loaded last, since that takes longest, and nothing on air waits for it."""
+        await asyncio.to_thread(_load_web)
+        from srt_router.api.app import Rooms, create_app
+        from srt_router.api.network import Network
+        from srt_router.api.server import serve_api
+
+        network = Network.of(self.life.settings, self.life.house.instance.id)
+        rooms = Rooms(
+            manager=self.manager,
+            housekeeping=housekeeping,
+            events=self.kept.history.events,
+            editor=editor,
+            settings=self.life.settings,
+            accounts=self.kept.accounts.accounts,
+            network=network,
+            alarms=self.kept.alarms.alarms,
+            backups=backups,
+        )
+        app = create_app(rooms)
+        gc.freeze()  # what is loaded now stays: no collection needs to walk through it while streams are on air
+        gc.enable()
+        answers.set()
+        await serve_api(app, self.life.listener, self.stop, network.certificate, handed_on=self.stop.hands_on)
+
+    def _move_in(self) -> None:
+        """Say where we are. Commands that read it before the program was replaced stay signed in."""
+        life, manager = self.life, self.manager
+        tls = None not in (life.settings.tls_cert, life.settings.tls_key)
+        before = read_server_file(life.house.run_dir.path) if life.goes_on else None
+        token = self.kept.accounts.accounts.open_local(before.token if before else None)
+        here = ServerFile(os.getpid(), url(life.listener, tls=tls), token, __version__, time.time_ns() // 1_000_000)
+        if before and life.trouble:  # the program that went before goes on
+            here = replace(here, started_at=before.started_at, refusals=before.refusals)
+        move_in(life.house, here, manager.handover.names())
+        if life.settings.stream_monitor:
+            manager.streams.start(life.settings.thumbnail_share)
+
+    async def end(self, *answering: asyncio.Task[None]) -> None:
+        """Do what we were told, once everybody who asked has an answer."""
+        manager, stop, kept, service = self.manager, self.stop, self.kept, self.life.service
+        manager.events.emit(ServerStopping(stays_on_air=stop.stays_on_air))
+        if stop.ending is Ending.OFF_AIR:
+            log.info("Stopping: taking every route off air")
+            service.stopping("taking every route off air")
+            await asyncio.gather(kept.rest(), manager.stop_all(), *answering)
+            return
+        if stop.ending is Ending.REPLACE:
+            log.info("Going on with the program as it is installed now: every route stays on air")
+            await asyncio.gather(*answering)  # while everything that it asks for is still there
+        else:
+            log.info("Leaving: every route stays on air, for the next server")
+            service.stopping("every route stays on air for the next server")
+        await asyncio.gather(kept.rest(), manager.leave(), *answering)
+
+
+def _load_web() -> None:
+    for name in ("app", "network", "server"):
+        importlib.import_module(f"srt_router.api.{name}")

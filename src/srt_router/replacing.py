@@ -19,7 +19,7 @@ from srt_router.errors import SrtRouterError
 from srt_router.house import House
 from srt_router.processes.priority import restore_priority
 from srt_router.processes.successor import TRIAL, Self
-from srt_router.processes.tag import Tag, new_nonce
+from srt_router.processes.tag import OF_NO_ROUTE, Tag, new_nonce
 from srt_router.routes.bus import Bus
 from srt_router.routes.engine import Engine
 from srt_router.routes.plan import PlanContext, plan
@@ -75,7 +75,7 @@ async def find_successor(itself: Self, settings: Settings, house: House) -> Succ
 
 async def _trial(itself: Self, house: House) -> str:
     """The last line that the program on trial says."""
-    tag = Tag(house.instance.id, house.instance.data_dir, process="probe", nonce=new_nonce())
+    tag = Tag(house.instance.id, house.instance.data_dir, process=OF_NO_ROUTE, nonce=new_nonce())
     try:
         process = await asyncio.create_subprocess_exec(
             itself.program,

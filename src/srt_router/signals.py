@@ -7,7 +7,11 @@ import os
 import select
 import signal
 import threading
+from collections.abc import Awaitable
 from enum import StrEnum
+from typing import TypeVar
+
+T = TypeVar("T")
 
 OURS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
 
@@ -56,6 +60,19 @@ class Stop(asyncio.Event):
     def stays_on_air(self) -> bool:
         """The processes outlive the server."""
         return self.ending is not Ending.OFF_AIR
+
+    async def unless(self, work: Awaitable[T]) -> T | None:
+        """Do some work that has no effect before it is done; None: the server is to end, and the work was given up."""
+        doing, told = asyncio.ensure_future(work), asyncio.ensure_future(self.wait())
+        try:
+            await asyncio.wait({doing, told}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            given_up = not doing.done() and doing.cancel()
+        if given_up:
+            await asyncio.wait({doing})
+            return None
+        return doing.result()
 
     def hands_on(self) -> bool:
         """Another program goes on in this process."""

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from pydantic import SecretStr, TypeAdapter
 
-from srt_router import __version__
 from srt_router.doctor.examination import examine
 from srt_router.redaction import redact, redact_data
 from srt_router.settings import Settings
 from srt_router.storage.events import EventFilter, plain, select
 from srt_router.supervision.installation import look_at
 from srt_router.supervision.inventory import ProcessItem, inventory
+from srt_router.version import version_line
 
 EVENTS = 5000
 """The newest so many."""
@@ -128,7 +128,7 @@ def _versions() -> str:
     except (OSError, KeyError):
         system = "unknown"
     return (
-        f"srt-router {__version__}\npython {sys.version}\nkernel {platform.release()} {platform.machine()}\n"
+        f"{version_line()}\npython {sys.version}\nkernel {platform.release()} {platform.machine()}\n"
         f"system {system}\nat {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}\n"
     )
 

@@ -76,7 +76,7 @@ class Life:
             refuse(self, manager, self.trouble)
         elif self.handed is not None:
             log.info(
-                "Version %s goes on, %s went before: it took %.1f s", __version__, self.replaced, since(self.handed)
+                "Version %s goes on, %s went before: it took %.2f s", __version__, self.replaced, since(self.handed)
             )
         self.trouble = None
         manager.on_look = lambda: self._looked(manager)

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.console import PASSWORD, Console
 from tests.harness.server import Json, Server
 
 Serve = Callable[..., Server]
+PATIENCE_MS = 20_000
+"""A busy machine is no fault of the page."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

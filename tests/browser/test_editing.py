@@ -166,3 +166,35 @@ def test_a_preset_of_ones_own(serve: Serve, visit: Visit) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Paris feed", exact=True)).to_be_visible()
     assert config(server)["transcode"]["audio"]["bitrateKbps"] == 96
+
+
+def test_a_preset_gets_another_name(serve: Serve, visit: Visit) -> None:
+    server = serve(route(1, listener(4001), name="Paris feed", transcode=STEREO, autoStart=False))
+    transcode = {"video": "copy", "audio": {"codec": "mp2", "bitrateKbps": 192}}
+    own = server.api.post("/api/presets", json={"name": "House sound", "transcode": transcode}).json()
+    console = visit(server)
+    console.expected.append("409")
+    page = console.page
+    page.goto("/routes/route_1/edit")
+    console.sign_in()
+    chosen = page.get_by_label("What becomes of the stream")
+    chosen.select_option("remux")
+    expect(page.get_by_role("button", name="Edit preset")).to_have_count(0)
+    chosen.select_option(label="House sound")
+    page.get_by_role("button", name="Edit preset").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Name of the preset")).to_have_value("House sound")
+    dialog.get_by_label("Name of the preset").fill("remux")
+    dialog.get_by_role("button", name="Save the preset").click()
+    expect(dialog.get_by_text("choose another name")).to_be_visible()
+    dialog.get_by_label("Name of the preset").fill("Night sound")
+    dialog.get_by_label("What it is for").fill("our radio, at night")
+    assert console.faults() == []
+    dialog.get_by_label("What it is for").press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(chosen).to_have_value(own["id"])
+    expect(chosen.locator("option:checked")).to_have_text("Night sound: our radio, at night")
+    renamed = {**own, "name": "Night sound", "description": "our radio, at night"}
+    assert renamed in server.api.get("/api/presets").json()["items"]
+    assert config(server)["transcode"] != transcode, "only the preset was saved"
+    assert console.faults() == []

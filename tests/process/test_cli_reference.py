@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from srt_router.cli.app import app
+from srt_router.cli.commands import app
 from tests.harness.cli import run
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "commands.md"

@@ -11,7 +11,7 @@ from tests.harness.processes import media
 
 def test_the_latency_of_this_machine(tmp_path: Path) -> None:
     graph = tmp_path / "latency.svg"
-    done = run(tmp_path, "latency", "--seconds", "2", "--latency", "60", "--graph", str(graph), "--json")
+    done = run(tmp_path, "latency", "--seconds", "4", "--latency", "60", "--graph", str(graph), "--json")
     assert done.returncode == 0, done.stderr
     paths = {one["path"]: one for one in json.loads(done.stdout)["paths"]}
     assert list(paths) == ["UDP in, UDP out", "one SRT leg more", "two SRT legs more", "transcode"]

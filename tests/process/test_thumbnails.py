@@ -158,7 +158,7 @@ def test_nothing_is_left_however_server_or_monitor_ends(tmp_path: Path) -> None:
     with server.start(environment=environment):
         for end in ("monitor", "server", "order"):
             server.until_status("route_1", "running")
-            until(lambda: code(server) and ffmpegs(), 30, "a program that makes a thumbnail")
+            until(lambda: code(server) and len(ffmpegs()) == 1, 30, "the program that makes a thumbnail")
             (pid,) = ffmpegs()
             found = ffmpegs()[pid]
             assert (found["SRT_ROUTER_ROUTE"], found["SRT_ROUTER_PROCESS"]) == ("server", "streamMonitor")

@@ -176,7 +176,8 @@ def test_signals_that_come_meanwhile_are_obeyed_by_the_next_program(tmp_path: Pa
     until(lambda: "Going on with the program" in server.log())
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(20) == 0
-    assert lives(server) == 2
+    assert server.log().count("[SrtRouter] Stopped") == 2
+    assert "[SrtRouter] Stopping: taking every route off air" in server.log().partition("[SrtRouter] Stopped")[2]
     assert not media()
     assert not server.pid_files()
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "src" / "srt_router"
 HARNESS = ROOT / "tests" / "harness"
 
-FOUNDATION = {"errors", "redaction", "logs", "log_setup", "__init__"}
+FOUNDATION = {"errors", "redaction", "logs", "log_setup", "version", "__init__"}
 """Top-level modules that every room may import; among themselves too."""
 BELOW_SUPERVISION = {"alarms", "client", "monitoring", "processes", "routes", "settings", "storage"}
 BELOW_API = {"supervision", "accounts", *BELOW_SUPERVISION}
@@ -53,14 +53,26 @@ ROOMS: dict[str, set[str]] = {
     "alarm_desk": BELOW_API,
     "first_sign_in": BELOW_API,
     "keeping": {"alarm_desk", "first_sign_in", "history", *BELOW_API},
-    "engine_probe": BELOW_API,
+    "engine_memory": BELOW_API,
+    "engine_probe": {"engine_memory", *BELOW_API},
     "system_checks": BELOW_API,
     "signals": set(),
     "service_manager": set(),
     "replacing": {"api.tls", "house", *BELOW_API},
     "upgrading": {"house", "replacing", "service_manager", "signals", *BELOW_API},
     "main": {
-        *("api", "house", "keeping", "demo", "engine_probe", "system_checks", "signals", "replacing", "upgrading"),
+        *(
+            "api",
+            "house",
+            "keeping",
+            "demo",
+            "engine_memory",
+            "engine_probe",
+            "system_checks",
+            "signals",
+            "replacing",
+            "upgrading",
+        ),
         *BELOW_API,
     },
     "__main__": {"cli"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import typing
@@ -464,6 +465,7 @@ CONTRACT = """\
 """Scripts look for these lines. One of a component that does not exist yet must not be documented yet."""
 
 
+@functools.cache
 def log_lines() -> dict[str, list[str]]:
     """Every log message in the source, as a pattern, by the name of its logger."""
     found: dict[str, list[str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import importlib
 import json
 import logging
 import ssl
@@ -12,8 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
-
-import aiosmtplib
 
 from srt_router import __version__
 from srt_router.alarms.errors import DeliveryFailed
@@ -123,6 +122,9 @@ class RealTransport:
             raise DeliveryFailed("SMTP_HOST is not set: e-mails cannot be sent. Set it and start the server again")
         await self._names.ask(server.host)
         secure = server.security is not SmtpSecurity.NONE
+        await asyncio.to_thread(importlib.import_module, "aiosmtplib")
+        import aiosmtplib  # it is there by now, as httpx
+
         try:
             refused, _ = await aiosmtplib.send(
                 email(message, server.sender, receiver.to),

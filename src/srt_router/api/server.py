@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from srt_router.api.connections import HttpConnection, WebSocketConnection
+from srt_router.api.listening import url
 from srt_router.api.tls import Certificate, follow
-from srt_router.errors import PortTaken
 
 log = logging.getLogger("SrtRouter")
 
@@ -32,24 +32,42 @@ _CLIENT_SAYS_BYTES = 4096
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: signals belong to main."""
+    """uvicorn without its signal handlers, which belong to main, and without its look ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ends = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Until `end`."""
+        await self.on_tick(0)
+        await self._ends.wait()
+
+    def end(self) -> None:
+        """Close what is open, and end."""
+        self.should_exit = True
+        self._ends.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def finish(self) -> None:
-        """Let nobody in any more, and answer everybody who is in. Who comes now waits in the kernel."""
+        """Answer everybody who is in, then let nobody in any more: who comes after that waits in the kernel."""
+        self.config.timeout_graceful_shutdown = _ANSWER_S
+        await asyncio.sleep(_QUIET_S)  # who comes in this time is told that the connection ends with the answer
         for one in self.servers:
             one.close()
-        self.config.timeout_graceful_shutdown = _ANSWER_S
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        while (quiet_s := loop.time() - began) < _REQUEST_S:
-            new = any(getattr(one, "cycle", self) is None for one in self.server_state.connections)
-            if quiet_s >= _QUIET_S and not new:
+        # an accepted connection is counted some turns of the loop later; with TLS when both sides have agreed
+        await asyncio.sleep(_QUIET_S if self.config.is_ssl else _LOOK_S)
+        for _ in range(round(_REQUEST_S / _LOOK_S)):
+            if not self._has_new():
                 break
             await asyncio.sleep(_LOOK_S)
+
+    def _has_new(self) -> bool:
+        """Somebody was let in who has not asked for anything yet."""
+        return any(getattr(one, "cycle", self) is None for one in self.server_state.connections)
 
 
 class _LastAnswers:
@@ -66,30 +84,6 @@ class _LastAnswers:
             await send(message)
 
         await self._app(scope, receive, sent if scope["type"] == "http" else send)
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket's address, taken before anything else is touched. Raises PortTaken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # named as TCP, or asyncio leaves Nagle on: each answer on a kept connection would wait 40 ms for an ACK
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise PortTaken(
-            f"cannot listen on {host}:{port}: {error.strerror}: stop what uses it, or set another PORT"
-        ) from error
-    return listener
-
-
-def url(listener: socket.socket, *, tls: bool = False) -> str:
-    """Where the server is reached from this machine."""
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 async def serve_api(
@@ -131,7 +125,7 @@ async def serve_api(
     elif not serving.done():
         answers.closing = True
         await server.finish()
-    server.should_exit = True
+    server.end()
     stopped.cancel()
     if following:
         following.cancel()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import tempfile
-from json import JSONDecodeError, loads
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from srt_router.cli import display
-from srt_router.cli.desk import CommandFailed
+from srt_router.cli.documents import FileArgument, document, edited, parsed
 from srt_router.cli.options import ConfigOption, JsonOption, read_settings
 from srt_router.cli.route_desk import Json, RouteDesk
 from srt_router.cli.taking_over import confirmed, show_effects, take_over, write_private
@@ -28,9 +24,6 @@ routes = typer.Typer(
 
 RouteArgument = Annotated[str, typer.Argument(help="Id or name of a route.", show_default=False)]
 RoutesArgument = Annotated[list[str], typer.Argument(help="Ids or names of routes.", show_default=False)]
-FileArgument = Annotated[
-    str | None, typer.Argument(help="JSON file; - is standard input.", show_default=False, metavar="[FILE]")
-]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would restart; change nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -90,7 +83,7 @@ def add_route(  # noqa: PLR0913 - one parameter for each option
 
     A passphrase in an option stands in the process list and in the shell's history: better in a file.
     """
-    body = _document(file) if file else {}
+    body = document(file) if file else {}
     if not isinstance(body, dict):
         raise typer.BadParameter("must hold one JSON object", param_hint="FILE")
     if not file and (name is None or source is None):
@@ -121,9 +114,9 @@ def edit_route(  # noqa: PLR0913 - one parameter for each option
     tagged = desk.tagged(route)
     found = tagged.value
     if patch is not None:
-        answer = desk.change("PATCH", found["id"], _parsed(patch, "--patch"), dry_run=dry_run)
+        answer = desk.change("PATCH", found["id"], parsed(patch, "--patch"), dry_run=dry_run)
     else:
-        body = _document(file) if file else _edited(found["config"])
+        body = document(file) if file else edited(found["config"], "route-")
         if body == found["config"]:
             print("Nothing was changed", file=sys.stderr)
             return
@@ -192,7 +185,7 @@ def import_routes(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Take the routes of a document over, whole or not at all. Shows what differs, and asks."""
     desk = RouteDesk(read_settings(config))
-    take_over(desk, _document(file), replace=replace, dry_run=dry_run, yes=yes, json=json)
+    take_over(desk, document(file), replace=replace, dry_run=dry_run, yes=yes, json=json)
 
 
 def _order(action: str, names: list[str], config: Path | None) -> None:
@@ -214,37 +207,6 @@ def _uri(text: str | None, option: str) -> Json | None:
         return None if text is None else end_from_uri(text)
     except RouteInvalid as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
-
-
-def _document(file: str) -> Any:
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise CommandFailed(f"{file} cannot be read: {reason}") from error
-    return _parsed(text, file)
-
-
-def _parsed(text: str, name: str) -> Any:
-    try:
-        return loads(text)
-    except (JSONDecodeError, RecursionError) as error:
-        raise CommandFailed(f"{name} is not JSON: {error}") from error
-
-
-def _edited(config: Json) -> Any:
-    """Let the user change the configuration in an editor."""
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    with tempfile.NamedTemporaryFile("w+", prefix="route-", suffix=".json", encoding="utf-8") as file:
-        file.write(display.as_json(config) + "\n")
-        file.flush()
-        try:
-            status = subprocess.run(["/bin/sh", "-c", f'{editor} "$0"', file.name], check=False).returncode
-        except OSError as error:
-            raise CommandFailed(f"the editor {editor} cannot be started: {error.strerror}") from error
-        if status:
-            raise CommandFailed(f"the editor {editor} ended with {status}: nothing was changed")
-        return _parsed(Path(file.name).read_text("utf-8"), "the edited text")
 
 
 def _tell(answer: Json, done: str, *, json: bool, dry_run: bool) -> None:

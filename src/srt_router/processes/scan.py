@@ -91,6 +91,7 @@ class Scanner:
         except OSError:
             return None
         supervised = self._is_child(pid) or (group != pid and self._is_child(group))
+        supervised = supervised or (tag.is_trial and tag.is_of_this_life)  # this server waits for its end
         return Facts(
             pid=pid,
             program=program or "",

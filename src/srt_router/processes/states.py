@@ -119,9 +119,10 @@ def _look(pid_files: PidDirectory, scanner: Scanner) -> list[Listed]:
 
 def _of_process(facts: Facts, file: PidFile | None) -> Listed:
     tag = facts.tag
+    answered_for = file is not None or (tag is not None and tag.is_trial and facts.supervised)
     return Listed(
         pid=facts.pid,
-        state=process_state(alive=True, pid_file=file is not None, owner=facts.owner),
+        state=process_state(alive=True, pid_file=answered_for, owner=facts.owner),
         program=facts.program,
         route=tag.route if tag else file.route if file else None,
         process_type=tag.process if tag else file.process_type if file else None,

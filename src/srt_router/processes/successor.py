@@ -36,7 +36,7 @@ class HandedOver:
     version: str
     """Of the program before."""
     began_s: float
-    """When it stopped answering (monotonic seconds)."""
+    """When it made way (monotonic seconds)."""
 
     def descriptors(self) -> tuple[int, ...]:
         """All of them."""
@@ -90,7 +90,7 @@ def taken_over() -> HandedOver | None:
 
 
 def since(handed: HandedOver) -> float:
-    """Seconds since the program before stopped answering."""
+    """Seconds since the program before made way."""
     return time.monotonic() - handed.began_s
 
 

@@ -21,6 +21,9 @@ SERVER, STREAM_MONITOR = "server", "streamMonitor"
 """What stands in place of a route, and the process type, of the process that the server itself needs: no
 route can be called so. All that process starts carries the same."""
 
+OF_NO_ROUTE = "probe"
+"""The process type, without a route, of what the server starts to find something out: it ends by itself, soon."""
+
 _SERVER_LIFE = secrets.token_hex(8)
 """Random, once for each life of the server: asking the kernel anew for each process costs more than all
 the rest of the tag."""
@@ -44,6 +47,16 @@ class Tag:
     nonce: str = ""
     buses: str = ""
     """The buses of its route, as they were planned: `group:port`, and a second one behind a comma."""
+
+    @property
+    def is_trial(self) -> bool:
+        """It finds something out for the server that has started it, and ends by itself."""
+        return not self.route and self.process == OF_NO_ROUTE
+
+    @property
+    def is_of_this_life(self) -> bool:
+        """This very server started it."""
+        return self.nonce.startswith(f"{_SERVER_LIFE}-")
 
     def environment(self) -> dict[str, str]:
         """The whole environment for a child that carries this tag."""

@@ -29,6 +29,8 @@ MAX_BYTES = 16 * 1024 * 1024
 
 LOOK_EVERY_MS = 2000
 """Milliseconds after which the file is looked at even if nothing was reported (inotify can miss events)."""
+_STEP_MS = 250
+"""watchfiles wakes up so often, whatever happens: with its own 50 ms that was most of what an idle server did."""
 SETTLE_S = 0.15
 """Seconds that a broken or missing file must stay as it is before it is believed: editors write in steps."""
 
@@ -137,6 +139,7 @@ class RoutesFile:
                 watch_filter=_is_routes_file,
                 stop_event=stop_event,
                 recursive=False,
+                step=_STEP_MS,
                 rust_timeout=LOOK_EVERY_MS,
                 yield_on_timeout=True,
             )

@@ -116,7 +116,7 @@ class CarryOver:
 
     async def _write(self, name: str, text: str) -> bool:
         try:
-            await asyncio.to_thread(_replace, self.run_dir.fd, name, text)
+            await asyncio.to_thread(replace_state, self.run_dir.fd, name, text)
         except OSError as error:
             if not self._said:
                 self._said = True
@@ -128,7 +128,7 @@ class CarryOver:
 
 def read_carried(run_dir: SafeDirectory) -> Carried:
     """What an earlier server left; nothing where it is missing, cut or garbled."""
-    text = _read(run_dir, STATE_FILE)
+    text = read_state(run_dir, STATE_FILE)
     if text is None:
         return Carried()
     try:
@@ -141,7 +141,7 @@ def read_carried(run_dir: SafeDirectory) -> Carried:
 
 def read_numbers(run_dir: SafeDirectory) -> CarriedNumbers:
     """What an earlier server has counted; nothing where that is missing, cut or garbled."""
-    text = _read(run_dir, NUMBERS_FILE)
+    text = read_state(run_dir, NUMBERS_FILE)
     if text is None:
         return CarriedNumbers()
     try:
@@ -161,7 +161,7 @@ def forget_carried(run_dir: SafeDirectory) -> None:
 
 def read_routes_on_air(run_dir: SafeDirectory) -> tuple[Route, ...]:
     """The routes as they were in effect."""
-    text = _read(run_dir, ROUTES_FILE)
+    text = read_state(run_dir, ROUTES_FILE)
     return () if text is None else parse(text).routes
 
 
@@ -194,7 +194,8 @@ def carried_process(record: ProcessRecord, log_at: int) -> CarriedProcess:
     )
 
 
-def _replace(dir_fd: int, name: str, text: str) -> None:
+def replace_state(dir_fd: int, name: str, text: str) -> None:
+    """Put a file there, whole or not at all. Raises OSError."""
     temp = f".{name}.tmp"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temp, dir_fd=dir_fd)
@@ -204,7 +205,8 @@ def _replace(dir_fd: int, name: str, text: str) -> None:
     os.rename(temp, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
 
 
-def _read(run_dir: SafeDirectory, name: str) -> str | None:
+def read_state(run_dir: SafeDirectory, name: str) -> str | None:
+    """The text of a file in RUN_DIR; None where there is none that can be read, or it is too large to be ours."""
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=run_dir.fd)
     except OSError:

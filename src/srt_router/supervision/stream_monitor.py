@@ -221,13 +221,14 @@ class StreamMonitor:
                     self._services.events.emit(event)
                 del self._watched[key]
                 del self._keys[one.place]
-                self._results.buses.pop(key, None)
+                self._results.forget(key)
                 self._thumbnails.forget(key)
                 self._services.announce(one.place.route_id)
         for key, place in places.items():
             if key not in self._watched:
                 self._watched[key] = _Watched(place, ErrorEpisodes(place.route_id, place.leg))
                 self._keys[place] = key
+                self._results.expect(key)
                 self._thumbnails.begin(key)
 
     def _orders(self) -> str:

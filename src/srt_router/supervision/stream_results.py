@@ -274,12 +274,22 @@ class StreamResults:
                 news.add(bus)
         return news
 
+    def expect(self, bus: str) -> None:
+        """It is watched from now on: what an earlier server had counted is told, and kept, also without any news."""
+        if kept := self.before.pop(bus, None):
+            result = self.buses[bus] = BusResult({}, kept.since_ms)
+            result.resume(kept)
+
+    def forget(self, bus: str) -> None:
+        """It is watched no more."""
+        self.buses.pop(bus, None)
+        self.before.pop(bus, None)
+
     def _take(self, bus: str, line: Json, now_ms: int) -> None:
+        self.expect(bus)
         result = self.buses.get(bus)
         if result is None:
             result = self.buses[bus] = BusResult({}, now_ms)
-            if kept := self.before.pop(bus, None):
-                result.resume(kept)
         services, probe = line.get("services"), line.get("probe")
         if isinstance(services, list):
             result.describe(services, line.get("transportStreamId"))

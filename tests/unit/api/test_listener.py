@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from srt_router.api.server import bind
+from srt_router.api.listening import bind
 
 
 async def test_an_answer_on_a_kept_connection_does_not_wait_for_an_acknowledgement() -> None:

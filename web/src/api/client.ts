@@ -89,6 +89,10 @@ export async function post<T>(path: string, body?: unknown): Promise<T> {
   return (await request<T>("POST", path, { body })).data;
 }
 
+export async function put<T>(path: string, body: unknown): Promise<T> {
+  return (await request<T>("PUT", path, { body })).data;
+}
+
 export async function del<T>(path: string): Promise<T> {
   return (await request<T>("DELETE", path)).data;
 }

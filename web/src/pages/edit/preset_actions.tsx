@@ -1,6 +1,6 @@
-/** What can be done with presets of one's own: what the form says becomes one, one is removed. */
+/** What can be done with presets of one's own: what the form says becomes one, one is called otherwise, one is removed. */
 import { useState } from "react";
-import { ApiError, del, post, sentence } from "../../api/client";
+import { ApiError, del, post, put, sentence } from "../../api/client";
 import type { Preset, Transcode } from "../../api/types";
 import { Button, Field, Notice } from "../../parts/basics";
 import { Dialog, useOverlays } from "../../parts/overlays";
@@ -15,6 +15,7 @@ interface Props {
 export function PresetActions({ transcode, preset, reload }: Props) {
   const { ask, tell, complain } = useOverlays();
   const [saving, setSaving] = useState(false);
+  const [editing, setEditing] = useState(false);
   const remove = async (own: Preset) => {
     const yes = await ask({
       title: `Delete the preset ${own.name}?`,
@@ -39,27 +40,42 @@ export function PresetActions({ transcode, preset, reload }: Props) {
         </Button>
       )}
       {preset && !preset.builtIn && (
-        <Button icon="trash" onClick={() => void remove(preset)}>
-          Delete preset
-        </Button>
+        <>
+          <Button icon="edit" onClick={() => setEditing(true)}>
+            Edit preset
+          </Button>
+          <Button icon="trash" onClick={() => void remove(preset)}>
+            Delete preset
+          </Button>
+        </>
       )}
-      {saving && <SavePreset transcode={transcode} reload={reload} onClose={() => setSaving(false)} />}
+      {saving && <PresetDialog transcode={transcode} reload={reload} onClose={() => setSaving(false)} />}
+      {editing && preset && <PresetDialog transcode={transcode} own={preset} reload={reload} onClose={() => setEditing(false)} />}
     </div>
   );
 }
 
+interface DialogProps {
+  transcode: Transcode;
+  /** The one that gets another name or description; none: a new one is made. */
+  own?: Preset;
+  reload: () => Promise<void>;
+  onClose: () => void;
+}
+
 /** No form of its own: it lies within that of the route. */
-function SavePreset({ transcode, reload, onClose }: { transcode: Transcode; reload: () => Promise<void>; onClose: () => void }) {
+function PresetDialog({ transcode, own, reload, onClose }: DialogProps) {
   const { tell } = useOverlays();
-  const [name, setName] = useState("");
-  const [description, setDescription] = useState("");
+  const [name, setName] = useState(own?.name ?? "");
+  const [description, setDescription] = useState(own?.description ?? "");
   const [problem, setProblem] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
   const save = async () => {
     setBusy(true);
     try {
-      const made = await post<Preset>("/api/presets", { name, description, transcode });
-      tell(`The preset ${made.name} was saved.`);
+      const body = { name, description, transcode };
+      const saved = own ? await put<Preset>(`/api/presets/${own.id}`, body) : await post<Preset>("/api/presets", body);
+      tell(`The preset ${saved.name} was saved.`);
       await reload();
       onClose();
     } catch (error) {
@@ -71,7 +87,7 @@ function SavePreset({ transcode, reload, onClose }: { transcode: Transcode; relo
   const wrong = (field: string) => errors.find((one) => one.field === field)?.message;
   const atNoField = problem !== null && !errors.some((one) => one.field === "name" || one.field === "description");
   return (
-    <Dialog title="Save as preset" onClose={onClose} narrow>
+    <Dialog title={own ? `Edit the preset ${own.name}` : "Save as preset"} onClose={onClose} narrow>
       <div
         className="form-stack"
         onKeyDown={(event) => {
