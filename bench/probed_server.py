@@ -5,19 +5,20 @@ written into REPORT (asyncio tasks, objects of Python). SIGRTMIN: a look at the 
 comes again, REPORT says how late each look was (`late_ms`: also when the processors are busy elsewhere) and how long
 the loop's thread had worked in one go meanwhile (`held_ms`: the server's own doing).
 
-`compressed`: what is kept for hours and days in the history is kept for seconds, so that a run of minutes sees
-the end of all of it.
+`compressed`: what is kept for hours and days in the history is kept for seconds, and of what is kept by number there
+is less, so that a run of minutes sees the end of all of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import json
 import signal
 import sys
 import time
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from srt_router.upgrading import Life
@@ -25,6 +26,8 @@ from srt_router.upgrading import Life
 _PERIOD_S = 0.005
 EVENTS_KEPT = 3000
 BACKUPS_KEPT = 5
+SPECS_KEPT = 100
+"""Command lines whose hash is remembered: each restart of a route makes new ones."""
 FILE_BYTES = 16_000
 """Of the log and the statistics of one process, before they are emptied."""
 SECONDS_KEPT = 40
@@ -41,6 +44,7 @@ class _Probe:
     def tell(self) -> None:
         """Write what is held."""
         gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # what is free, but not given back, is no leak
         self._write({"tasks": len(asyncio.all_tasks()), "objects": len(gc.get_objects()), "garbage": len(gc.garbage)})
 
     def toggle(self) -> None:
@@ -73,11 +77,14 @@ def compress() -> None:
     from srt_router.alarms import service
     from srt_router.monitoring import output
     from srt_router.monitoring import statistics as reports
+    from srt_router.processes import spec
     from srt_router.storage import backup_folder, events, ring, statistics, statistics_rows
+    from srt_router.supervision import stream_results
 
     few = partial(events.EventStore, limits=events.Limits(count=EVENTS_KEPT))
     backup_folder.BackupFolder.prune.__defaults__ = (BACKUPS_KEPT,)
     defaults = output.Tail.__init__.__kwdefaults__
+    assert defaults is not None
     assert "max_bytes" in defaults
     defaults["max_bytes"] = FILE_BYTES
     for place, name, value in (
@@ -85,7 +92,9 @@ def compress() -> None:
         (ring, "SECONDS", SECONDS_KEPT),
         (statistics, "SECONDS", SECONDS_KEPT),
         (reports, "_FILE_BYTES", FILE_BYTES),
+        (stream_results, "_MAX_BYTES", 4 * FILE_BYTES),
         (service, "PAST_KEPT", 50),
+        (spec, "_hash", lru_cache(SPECS_KEPT)(spec._hash.__wrapped__)),
         (statistics_rows, "REMOVED_KEPT_S", SECONDS_KEPT),
     ):
         assert hasattr(place, name)

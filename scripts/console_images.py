@@ -43,9 +43,12 @@ PAGES = {
     "about": ("/system/about", "td, dd"),
     "account": ("/account", "td"),
 }
+LIVE = {"wall", "wall-tiles", "route", "processes"}
 WHOLE = {"route", "new-route", "edit"}
 """Pages whose lower part is worth a picture too."""
 SETTLE_MS = 4000
+"""Of a page with pictures, numbers and graphs, which come in their own time."""
+STILL_MS = 700
 TEST_720 = {"video": {"codec": "h264", "bitrateKbps": 800, "width": 640, "height": 360}, "audio": "copy"}
 CITIES = [
     "Athens",
@@ -161,7 +164,7 @@ def shoot(page: Page, suffix: str) -> None:
         page.wait_for_selector(ready)
         if name == "route":
             page.wait_for_selector(".thumbnail img")
-        page.wait_for_timeout(SETTLE_MS)  # pictures, numbers and graphs come in their own time
+        page.wait_for_timeout(SETTLE_MS if name in LIVE else STILL_MS)
         keep(page, f"{name}-{suffix}", whole=name in WHOLE)
 
 

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs the parts of ./test, once everything is set up:  [lint|unit|process|api|browser|package …] [-- pytest options]
 #
-# The browser's tests have a pytest of their own, beside the others: their library keeps an event loop running,
-# and no other can be run in the same process. All others run under one pytest. Whatever starts
+# The browser's tests have a pytest of their own, before the others: their library keeps an event loop running,
+# and no other can be run in the same process. All others run under one pytest, the last to print its summary. Whatever starts
 # processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it finds. The Debian package is
-# built beside them, where packages that uv has no copy of can be fetched.
+# built before them, where packages that uv has no copy of can be fetched.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/.venv/bin:$PATH
@@ -42,38 +42,17 @@ if [ -n "$lint" ]; then
     mypy || failed="$failed mypy"
     PATH=$PWD/.tools/node/bin:$PATH npm --prefix web run --silent check || failed="$failed typescript"
 fi
-if [ -n "$browser" ]; then
-    # Beside the others: it has a network of its own, and remembers in a cache of its own what failed. What it prints
-    # comes in one piece.
-    browser_output=$(mktemp)
-    (
-        trap 'kill -KILL "$running"; exit 1' TERM  # it ends with its namespace
-        run_browser() {
-            python tests/harness/isolate.py pytest -o cache_dir=.pytest_cache/browser "$@" tests/browser &
-            running=$!
-            wait "$running"
-        }
-        ended=0
-        { run_browser "$@" || run_browser --lf --lfnf none "$@"; } >"$browser_output" 2>&1 || ended=$?
-        cat "$browser_output"
-        rm -f "$browser_output"
-        exit $ended
-    ) &
-    browser_process=$!
-fi
 if [ -n "$package" ]; then
-    package_output=$(mktemp)
-    pytest -o cache_dir=.pytest_cache/package "$@" tests/package >"$package_output" 2>&1 &
-    package_process=$!
+    pytest -o cache_dir=.pytest_cache/package "$@" tests/package || failed="$failed package"
 fi
-if [ -n "$browser$package" ]; then
-    trap 'kill ${browser_process:-} ${package_process:-} 2>/dev/null || :' EXIT
-    trap 'exit 130' INT TERM
+if [ -n "$browser" ]; then
+    run_browser() { python tests/harness/isolate.py pytest -o cache_dir=.pytest_cache/browser "$@" tests/browser; }
+    run_browser "$@" || run_browser --lf --lfnf none "$@" || failed="$failed browser"
 fi
 if [ -n "$paths" ]; then
     [ -n "$existing" ] || { echo "no tests yet in:$paths" >&2; exit 1; }
-    # More workers than processors, each in namespaces of its own: most of the time is waiting for real processes.
-    workers='4*popen//python=python tests/harness/isolate.py python'
+    # Two workers, each in namespaces of its own: most of the time is waiting for real processes.
+    workers='2*popen//python=python tests/harness/isolate.py python'
     # shellcheck disable=SC2086 # paths are meant to be split
     if [ -n "$isolate" ]; then
         pytest --dist loadfile --tx "$workers" $existing "$@" ||
@@ -81,14 +60,6 @@ if [ -n "$paths" ]; then
     else
         pytest $existing "$@" || failed="$failed pytest"
     fi
-fi
-if [ -n "$browser" ]; then
-    wait "$browser_process" || failed="$failed browser"
-fi
-if [ -n "$package" ]; then
-    wait "$package_process" || failed="$failed package"
-    cat "$package_output"
-    rm -f "$package_output"
 fi
 [ -z "${failed#" pytest"}" ] || echo "FAILED:$failed" >&2
 [ -z "$failed" ]
