@@ -20,6 +20,7 @@ from srt_router.keeping import Keeping, keep
 from srt_router.log_setup import logging_to
 from srt_router.processes import successor
 from srt_router.processes.crashpoint import crashpoint
+from srt_router.processes.limits import share_one_heap
 from srt_router.processes.ownership import Rules
 from srt_router.processes.priority import raise_priority
 from srt_router.processes.server_file import ServerFile, read_server_file, remove_server_file
@@ -47,10 +48,11 @@ def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
 
     Raises SettingsError, UnsafeDirectory, AlreadyRunning, PortTaken before anything was touched.
     """
+    _load_web()  # before anything is on air: nothing can be loaded once descriptors have run out
     if replacing.on_trial():
-        _load_web()
         replacing.try_out(settings)
         return
+    share_one_heap()
     itself, handed = successor.Self.now(), successor.taken_over()
     certificate(settings)  # before anything is touched
     house = open_house(settings, handed)
@@ -184,8 +186,7 @@ class _Rise:
     async def _answer(
         self, editor: RouteEditor, housekeeping: Housekeeping, backups: Backups, answers: asyncio.Event
     ) -> None:
-        """The API. What it is made of is loaded last, since that takes longest, and nothing on air waits for it."""
-        await asyncio.to_thread(_load_web)
+        """The API, of what `serve` has loaded."""
         from srt_router.api.app import Rooms, create_app
         from srt_router.api.network import Network
         from srt_router.api.server import serve_api

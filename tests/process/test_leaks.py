@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.harness.wait import until
 
 ROUTES = [route(n, listener(4000 + 4 * n), listener(4001 + 4 * n), udp(5000 + n)) for n in range(1, 51)]
 ROUNDS = 3
+HEAP = 64 * 1024 * 1024
 POOL = min(32, (os.cpu_count() or 1) + 4)
 """Threads of asyncio's pool at most; it makes them when they are needed and keeps them."""
 
@@ -53,6 +56,35 @@ def test_fifty_routes_leave_nothing_behind(tmp_path: Path) -> None:
             assert now["threads"] <= threads + POOL
         assert not list(server.pid_dir.glob("*.pid"))
         assert not list(server.run_dir.glob("route_*"))
+
+
+def test_all_threads_share_one_heap(tmp_path: Path) -> None:
+    """Heaps of their own grow with what moves from thread to thread, and never get smaller."""
+    with Server(tmp_path) as server:
+        assert server.process is not None
+        for path in ("/api/events", "/api/processes", "/api/doctor"):
+            assert server.api.get(path).status_code == 200
+        assert len(list(Path(f"/proc/{server.process.pid}/task").iterdir())) > 3
+        assert heaps_of_threads(Path(f"/proc/{server.process.pid}/maps").read_text()) == []
+
+
+class Span(NamedTuple):
+    begin: str
+    end: str
+    mode: str
+
+
+def heaps_of_threads(maps: str) -> list[str]:
+    """Where glibc keeps further heaps: 64 MiB each, at a multiple of that, the first part in use, the rest reserved."""
+    places = [line.split() for line in maps.splitlines()]
+    spans = [Span(*words[0].split("-"), words[1]) for words in places if len(words) == 5]
+    return [
+        used.begin
+        for used, rest in pairwise(spans)
+        if int(used.begin, 16) % HEAP == 0
+        and int(rest.end, 16) - int(used.begin, 16) == HEAP
+        and (used.mode, rest.mode) == ("rw-p", "---p")
+    ]
 
 
 def come_and_go(server: Server) -> None:
