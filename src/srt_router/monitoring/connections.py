@@ -58,7 +58,8 @@ _TRANSCODES = re.compile(r"^(?:\[info\] )?Output #0, mpegts, to ")
 """ffmpeg knows its input and has begun: until then it waits for a stream."""
 _PEER = re.compile(r"(?:PASSING request from|managed the connection request from): ?(\S+?:\d+)")
 _ESTABLISHED = re.compile(r"Connection established to: ?(\S+:\d+)")
-"""Written by who calls as soon as the peer is there. The tool's own line comes with the first data only."""
+"""Written by who calls as soon as the peer is there, from a thread of libsrt's: the tool's own line, which comes with
+the first data at the latest, may be before it."""
 _HANDSHAKE = re.compile(r"HSREQ/rcv: .{0,80}?vers=0x([0-9a-f]{5,6}) .{0,80}?delay=(\d{1,5})$")
 _REJECTED = re.compile(
     r"(?:REJECT reported from HS processing|reject(?:ed|ion)[^:]*): *(?P<why>[A-Za-z][^\r\n]{3,120})"
@@ -74,7 +75,7 @@ def read_line(state: ConnectionState, line: str, now_ms: int) -> ConnectionState
     if torn := _TORN.match(line):
         return read_line(read_line(state, torn[1], now_ms), torn[2], now_ms)
     if found := _ESTABLISHED.search(line):
-        return _connected(replace(state, peer=state.peer if state.connected else found[1]), now_ms)
+        return _connected(replace(state, peer=(state.connected and state.peer) or found[1]), now_ms)
     if _CONNECTED.match(line) or line == _UDP_RECEIVING or _TRANSCODES.match(line):
         return _connected(state, now_ms)
     if _DISCONNECTED.match(line) or line == _UDP_SILENT:

@@ -60,6 +60,11 @@ def test_a_caller_connects() -> None:
     assert after("SRT source connected", state=state) == state
 
 
+def test_the_peer_is_known_in_whichever_order_the_two_threads_write() -> None:
+    state = after("SRT target connected", "12:00:00.1/T*N:SRT.cn: @1:Connection established to: 192.0.2.7:7000")
+    assert (state.connected, state.peer, state.connects) == (True, "192.0.2.7:7000", 1)
+
+
 def test_udp_receives_and_falls_silent() -> None:
     state = after("UDP source receiving")
     assert state.connected
