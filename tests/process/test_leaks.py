@@ -77,7 +77,7 @@ class Span(NamedTuple):
 def heaps_of_threads(maps: str) -> list[str]:
     """Where glibc keeps further heaps: 64 MiB each, at a multiple of that, the first part in use, the rest reserved."""
     places = [line.split() for line in maps.splitlines()]
-    spans = [Span(*words[0].split("-"), words[1]) for words in places if len(words) == 5]
+    spans = [Span(*words[0].partition("-")[::2], words[1]) for words in places if len(words) == 5]
     return [
         used.begin
         for used, rest in pairwise(spans)
@@ -104,7 +104,7 @@ def routes(server: Server) -> list[Json]:
 
 
 def settled(server: Server, tasks: Path) -> Counter[str]:
-    """What the server holds if three readings agree, else nothing: a start leaves a connection or a task for a moment."""
+    """What the server holds if three readings agree, or nothing: a start leaves something for a moment."""
     first, *more = (held(server, tasks) for _ in range(3))
     return first if all(reading == first for reading in more) else Counter()
 
