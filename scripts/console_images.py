@@ -7,6 +7,7 @@ On a server of its own with real streams, in namespaces of its own.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,7 @@ PAGES = {
     "account": ("/account", "td"),
 }
 LIVE = {"wall", "wall-tiles", "route", "processes"}
-WHOLE = {"route", "new-route", "edit"}
+WHOLE = {"route", "new-route", "edit", "transfer"}
 """Pages whose lower part is worth a picture too."""
 SETTLE_MS = 4000
 """Of a page with pictures, numbers and graphs, which come in their own time."""
@@ -64,6 +65,14 @@ CITIES = [
     "Prague",
     "Riga",
 ]
+IMPORT = {
+    "version": 1,
+    "routes": [
+        route(6, listener(4006, latency=200), udp(5006), name="Bern", tags=["contribution"]),
+        route(20, listener(4020), udp(5020), name="Vienna", tags=["contribution"]),
+    ],
+}
+"""What the page of imports shows the consequences of."""
 
 
 def main() -> int:
@@ -164,6 +173,10 @@ def shoot(page: Page, suffix: str) -> None:
         page.wait_for_selector(ready)
         if name == "route":
             page.wait_for_selector(".thumbnail img")
+        if name == "transfer":
+            page.get_by_label("Or paste it").fill(json.dumps(IMPORT, indent=2))
+            page.get_by_role("button", name="Show what would change").click()
+            page.wait_for_selector(".diff")
         page.wait_for_timeout(SETTLE_MS if name in LIVE else STILL_MS)
         keep(page, f"{name}-{suffix}", whole=name in WHOLE)
 

@@ -28,7 +28,7 @@ add_part() {
     esac
 }
 
-[ $# -gt 0 ] && [ "$1" != -- ] || for part in lint unit process api browser package; do add_part "$part"; done
+[ $# -gt 0 ] && [ "$1" != -- ] || for part in lint process api unit browser package; do add_part "$part"; done
 while [ $# -gt 0 ] && [ "$1" != -- ]; do add_part "$1"; shift; done
 [ $# -eq 0 ] || shift
 
@@ -51,12 +51,14 @@ if [ -n "$browser" ]; then
 fi
 if [ -n "$paths" ]; then
     [ -n "$existing" ] || { echo "no tests yet in:$paths" >&2; exit 1; }
-    # Two workers, each in namespaces of its own: most of the time is waiting for real processes.
-    workers='2*popen//python=python tests/harness/isolate.py python'
+    # Three workers, each in namespaces of its own: much of the time is waiting for real processes. Files go to them in the
+    # order of the parts, so that the short ones of unit come last and all workers end together.
+    workers='3*popen//python=python tests/harness/isolate.py python'
+    spread="--dist loadfile --no-loadscope-reorder --tx"
     # shellcheck disable=SC2086 # paths are meant to be split
     if [ -n "$isolate" ]; then
-        pytest --dist loadfile --tx "$workers" $existing "$@" ||
-            pytest --lf --lfnf none --dist loadfile --tx "$workers" $existing "$@" || failed="$failed pytest"
+        pytest $spread "$workers" $existing "$@" ||
+            pytest --lf --lfnf none $spread "$workers" $existing "$@" || failed="$failed pytest"
     else
         pytest $existing "$@" || failed="$failed pytest"
     fi

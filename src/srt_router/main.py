@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import logging
 import os
 import socket
@@ -12,7 +11,10 @@ import time
 from dataclasses import dataclass, replace
 
 from srt_router import __version__, demo, engine_probe, replacing, signals
+from srt_router.api.app import Rooms, create_app
 from srt_router.api.listening import bind, url
+from srt_router.api.network import Network
+from srt_router.api.server import serve_api
 from srt_router.api.tls import certificate
 from srt_router.engine_memory import EngineMemory
 from srt_router.house import House, move_in, open_house
@@ -48,7 +50,6 @@ def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
 
     Raises SettingsError, UnsafeDirectory, AlreadyRunning, PortTaken before anything was touched.
     """
-    _load_web()  # before anything is on air: nothing can be loaded once descriptors have run out
     if replacing.on_trial():
         replacing.try_out(settings)
         return
@@ -186,11 +187,6 @@ class _Rise:
     async def _answer(
         self, editor: RouteEditor, housekeeping: Housekeeping, backups: Backups, answers: asyncio.Event
     ) -> None:
-        """The API, of what `serve` has loaded."""
-        from srt_router.api.app import Rooms, create_app
-        from srt_router.api.network import Network
-        from srt_router.api.server import serve_api
-
         network = Network.of(self.life.settings, self.life.house.instance.id)
         rooms = Rooms(
             manager=self.manager,
@@ -238,8 +234,3 @@ class _Rise:
             log.info("Leaving: every route stays on air, for the next server")
             service.stopping("every route stays on air for the next server")
         await asyncio.gather(kept.rest(), manager.leave(), *answering)
-
-
-def _load_web() -> None:
-    for name in ("app", "network", "server"):
-        importlib.import_module(f"srt_router.api.{name}")

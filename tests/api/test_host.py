@@ -26,6 +26,7 @@ def test_the_machine_and_the_server(tmp_path: Path) -> None:
         assert settings["DATA_DIR"]["value"] == str(server.data_dir)
         assert settings["ADMIN_PASSWORD"] == {"key": "ADMIN_PASSWORD", "value": None, "secret": True}
         assert PASSWORD not in server.api.get("/api/settings").text
+        assert settings["TRUSTED_PROXIES"]["value"] == ""
 
         until(lambda: server.api.get("/api/engine").json()["encoders"] is not None)
         engine = server.api.get("/api/engine").json()

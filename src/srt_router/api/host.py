@@ -11,7 +11,7 @@ from pydantic import ConfigDict, SecretStr, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 from srt_router import __version__
-from srt_router.api.bodies import Json, json_answer
+from srt_router.api.bodies import json_answer
 from srt_router.api.problems import Problem
 from srt_router.doctor.check import Check, State
 from srt_router.doctor.examination import examine_settings
@@ -178,6 +178,12 @@ def settings_of(settings: Settings) -> list[SettingView]:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         secret = SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
-        plain: Json = {"value": value if isinstance(value, bool | int | float | None) else str(value)}
-        found.append(SettingView(name.upper(), None if secret else plain["value"], secret))
+        found.append(SettingView(name.upper(), None if secret else _as_written(value), secret))
     return found
+
+
+def _as_written(value: object) -> str | int | float | bool | None:
+    """The value as one would write it into the settings file."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, bool | int | float | None) else str(value)

@@ -3,6 +3,13 @@ import type { Items, Setting } from "../../api/types";
 import { Card, Notice } from "../../parts/basics";
 import { useQuery } from "../../parts/use_query";
 
+/** What is said of a setting that has no value to show. */
+function absent({ secret, value }: Setting): string | null {
+  if (secret) return "secret";
+  if (value === null) return "not set";
+  return value === "" ? "none" : null;
+}
+
 export function SettingsPart() {
   const { data, error } = useQuery<Items<Setting>>("/api/settings");
   return (
@@ -25,9 +32,7 @@ export function SettingsPart() {
                 <th scope="row" className="mono">
                   {setting.key}
                 </th>
-                <td className="mono">
-                  {setting.secret ? <span className="dim">secret</span> : setting.value === null ? <span className="dim">not set</span> : String(setting.value)}
-                </td>
+                <td className="mono">{absent(setting) ? <span className="dim">{absent(setting)}</span> : String(setting.value)}</td>
               </tr>
             ))}
           </tbody>
