@@ -150,6 +150,8 @@ def _crashed(found: Found, count: int) -> Table:
     rows: list[list[Cell]] = []
     for kind, figures in found.items():
         after = figures.after
+        if after is None and not figures.failed:
+            continue  # only tried without ports
         rows.append([kind.name, *(_crash_row(after) if after else [_why(figures)] + [""] * 7)])
     columns = [
         "system",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import importlib
 import logging
 import os
 import socket
@@ -11,10 +13,7 @@ import time
 from dataclasses import dataclass, replace
 
 from srt_router import __version__, demo, engine_probe, replacing, signals
-from srt_router.api.app import Rooms, create_app
 from srt_router.api.listening import bind, url
-from srt_router.api.network import Network
-from srt_router.api.server import serve_api
 from srt_router.api.tls import certificate
 from srt_router.engine_memory import EngineMemory
 from srt_router.house import House, move_in, open_house
@@ -22,7 +21,7 @@ from srt_router.keeping import Keeping, keep
 from srt_router.log_setup import logging_to
 from srt_router.processes import successor
 from srt_router.processes.crashpoint import crashpoint
-from srt_router.processes.limits import share_one_heap
+from srt_router.processes.limits import few_descriptors, share_one_heap
 from srt_router.processes.ownership import Rules
 from srt_router.processes.priority import raise_priority
 from srt_router.processes.server_file import ServerFile, read_server_file, remove_server_file
@@ -44,13 +43,19 @@ from srt_router.upgrading import Life, follow_upgrades
 
 log = logging.getLogger("SrtRouter")
 
+_STARTING_S = 5
+"""Seconds at most for which the API waits for routes to be started: a name that nobody resolves may take longer."""
+
 
 def serve(settings: Settings, *, demo_if_empty: bool = False) -> None:
     """Run the server until it is told to stop; replaced by another program of itself, it goes on in this process.
 
     Raises SettingsError, UnsafeDirectory, AlreadyRunning, PortTaken before anything was touched.
     """
-    if replacing.on_trial():
+    on_trial = replacing.on_trial()
+    if on_trial or few_descriptors():
+        _load_web()
+    if on_trial:
         replacing.try_out(settings)
         return
     share_one_heap()
@@ -169,14 +174,15 @@ class _Rise:
         editor = RouteEditor(manager, self.routes_file, life.house.instance.id, kept.presets)
         housekeeping = Housekeeping(manager, life.house.pid_manager, rules)
         manager.events.emit(ServerStarted(__version__, len(manager.configured()), life.replaced))
-        backups, answers = kept.back_up(editor, tasks), asyncio.Event()
-        api = tasks.create_task(self._answer(editor, housekeeping, backups, answers), name="api")
+        backups, started, answers = kept.back_up(editor, tasks), asyncio.Event(), asyncio.Event()
+        api = tasks.create_task(self._answer(editor, housekeeping, backups, started, answers), name="api")
         watch = tasks.create_task(editor.follow(stop), name="routes.json")
         if not stop.is_set():
             manager.handover.complete()
             await manager.auto_start()
             manager.handover.begin()
             kept.alarms.watch(housekeeping)
+        started.set()
         await stop.unless(answers.wait())
         upgrades = tasks.create_task(follow_upgrades(life, stop, manager), name="upgrades")
         demo.tell_how_to_watch(manager)
@@ -185,8 +191,25 @@ class _Rise:
         await self.end(api, watch)
 
     async def _answer(
-        self, editor: RouteEditor, housekeeping: Housekeeping, backups: Backups, answers: asyncio.Event
+        self,
+        editor: RouteEditor,
+        housekeeping: Housekeeping,
+        backups: Backups,
+        started: asyncio.Event,
+        answers: asyncio.Event,
     ) -> None:
+        """The API. What it is made of is loaded once routes are on air, since that takes longest.
+
+        Not in a thread: one that loads keeps the interpreter from the loop for 5 ms at a time.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STARTING_S):
+                await started.wait()
+        _load_web()
+        from srt_router.api.app import Rooms, create_app
+        from srt_router.api.network import Network
+        from srt_router.api.server import serve_api
+
         network = Network.of(self.life.settings, self.life.house.instance.id)
         rooms = Rooms(
             manager=self.manager,
@@ -234,3 +257,8 @@ class _Rise:
             log.info("Leaving: every route stays on air, for the next server")
             service.stopping("every route stays on air for the next server")
         await asyncio.gather(kept.rest(), manager.leave(), *answering)
+
+
+def _load_web() -> None:
+    for name in ("app", "network", "server"):
+        importlib.import_module(f"srt_router.api.{name}")

@@ -1,4 +1,4 @@
-"""The socket that the API listens on. It is there before anything is touched."""
+"""The socket that the API listens on. It is there before anything is touched, and loads no web framework for that."""
 
 from __future__ import annotations
 

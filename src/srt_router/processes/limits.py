@@ -9,6 +9,9 @@ import resource
 _RESERVE = 256
 """Descriptors left for everything else: sockets, logs, and the reads of /proc that judge a process."""
 
+_MANY = 16_384
+"""A process under supervision takes four (pidfd, log, statistics, a socket of whoever looks): enough for 4,000."""
+
 _M_ARENA_MAX = -8
 """mallopt(3)"""
 
@@ -29,6 +32,12 @@ def allow_many_files() -> None:
     if soft != hard:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def few_descriptors() -> bool:
+    """Whether many routes can use them all up, after which no module can be loaded any more."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # the soft limit is raised to the hard one
+    return hard != resource.RLIM_INFINITY and hard < _MANY
 
 
 def processes_at_once() -> int:
