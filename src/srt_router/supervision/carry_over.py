@@ -90,6 +90,9 @@ class CarryOver:
     run_dir: SafeDirectory
     gather: Callable[[], Carried]
     """What is to be kept now."""
+    sign: Callable[[], object]
+    """Equal as long as that is the same: much cheaper, and asked once a second."""
+    _signed: object = None
     _written: str | None = None
     _said: bool = False
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -97,11 +100,12 @@ class CarryOver:
     async def save(self) -> None:
         """Write what has changed; returns when it is there. A disk that refuses is said once."""
         async with self._lock:
-            text = self.gather().model_dump_json(exclude_defaults=True)
-            if text == self._written:
+            sign = self.sign()
+            if self._written is not None and sign == self._signed:
                 return
-            if await self._write(STATE_FILE, text):
-                self._written = text
+            text = self.gather().model_dump_json(exclude_defaults=True)
+            if text == self._written or await self._write(STATE_FILE, text):
+                self._signed, self._written = sign, text
 
     async def save_numbers(self, numbers: CarriedNumbers) -> None:
         """Keep what was counted."""
@@ -191,6 +195,24 @@ def carried_process(record: ProcessRecord, log_at: int) -> CarriedProcess:
         exit_signal=last.signal if last else None,
         exit_ms=record.last_exit_ms,
         exit_asked=record.last_exit_asked,
+    )
+
+
+def sign_of(record: ProcessRecord, log_at: int) -> tuple[object, ...]:
+    """All that `carried_process` reads, none of which changes in itself: its parts are replaced."""
+    return (
+        record.spec.name,
+        record.child,
+        log_at,
+        record.connection,
+        record.rejection,
+        record.connected_this_life,
+        record.state,
+        record.watch.attempts,
+        record.watch.given_up_at,
+        record.last_exit,
+        record.last_exit_ms,
+        record.last_exit_asked,
     )
 
 

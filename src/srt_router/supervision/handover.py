@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from srt_router.processes.cleanup import PidManager
 from srt_router.processes.spawner import LOG_SUFFIX
@@ -27,6 +27,7 @@ from srt_router.supervision.carry_over import (
     read_carried,
     read_numbers,
     read_routes_on_air,
+    sign_of,
 )
 from srt_router.supervision.route_monitor import RouteMonitor
 from srt_router.supervision.route_owner import RouteOwner
@@ -49,7 +50,7 @@ class Handover:
         self._before = Carried()
         self._adoptions: dict[str, Adoption] = {}
         self._adopted: list[tuple[RouteOwner, Adoption]] = []
-        self._carry_over = CarryOver(services.spawner.run_dir, self._gather)
+        self._carry_over = CarryOver(services.spawner.run_dir, self._gather, self._sign)
         self._keeps = False
         self._numbers_at = 0.0
         self._read_s = self._began_s = self._done_s = 0.0
@@ -165,6 +166,20 @@ class Handover:
     async def save_routes(self, routes: Iterable[Route]) -> None:
         """The routes have changed."""
         await self._carry_over.save_routes(routes)
+
+    def _sign(self) -> object:
+        position = self._services.logs.position
+        return [
+            (owner.route.id, owner.wanted, owner.started_ms, *self._signs(owner, position))
+            for owner in self._owners.values()
+        ]
+
+    def _signs(self, owner: RouteOwner, position: Callable[[str], int]) -> Iterator[tuple[object, ...]]:
+        return (
+            sign_of(record, position(record.spec.name + LOG_SUFFIX))
+            for record in owner.processes.values()
+            if record.state.wanted
+        )
 
     def _gather(self) -> Carried:
         owners = self._owners.values()
