@@ -1,6 +1,6 @@
 """Makes the pictures of the console in docs/images/: each page in dark and light at three widths.
 
-    python scripts/console_images.py
+    python scripts/console_images.py [PAGE …]
 
 On a server of its own with real streams, in namespaces of its own.
 """
@@ -78,7 +78,7 @@ IMPORT = {
 def main() -> int:
     """Make all of them."""
     if not is_isolated():
-        command = [sys.executable, "tests/harness/isolate.py", sys.executable, __file__]
+        command = [sys.executable, "tests/harness/isolate.py", sys.executable, __file__, *sys.argv[1:]]
         return subprocess.run(command, check=False, cwd=ROOT).returncode
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -118,7 +118,8 @@ def take(folder: Path) -> None:
                 page = context.new_page()
                 page.goto("/")
                 page.get_by_label("Password").wait_for()
-                keep(page, f"sign-in-{colours}-{width}")
+                if not sys.argv[1:]:
+                    keep(page, f"sign-in-{colours}-{width}")
                 context.close()
         viewer.kill()
         viewer.wait()
@@ -169,6 +170,8 @@ def sign_in(page: Page) -> None:
 def shoot(page: Page, suffix: str) -> None:
     """Every page, small enough to be kept."""
     for name, (path, ready) in PAGES.items():
+        if name not in (sys.argv[1:] or PAGES):
+            continue
         page.goto(path)
         page.wait_for_selector(ready)
         if name == "route":

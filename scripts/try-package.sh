@@ -95,6 +95,7 @@ upgraded_on_air() {
         dpkg-deb -R /root/srt-router.deb /tmp/older
         sed -i 's/^Version: /&0~/' /tmp/older/DEBIAN/control
         dpkg-deb -Znone -b /tmp/older /root/older.deb >/dev/null
+        rm -r /tmp/older
     fi
     quietly apt-get install -y --no-install-recommends /root/older.deb
     say "from the version before, $(dpkg-query -W -f '${Version}' srt-router), on air"

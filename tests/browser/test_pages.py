@@ -155,11 +155,12 @@ def test_an_import_shows_first_what_differs(serve: Serve, visit: Visit) -> None:
     console.sign_in()
     document = server.api.get("/api/routes/export").json()
     document["routes"][0]["name"] = "Paris, renamed"
-    document["routes"].append({"name": "Vienna", "source": listener(4005), "destinations": []})
+    document["routes"].append({"name": "Vienna", "source": listener(4005), "destinations": [], "autoStart": True})
     page.get_by_label("Or paste it").fill(json.dumps(document))
     page.get_by_role("button", name="Show what would change").click()
     expect(page.get_by_text("+ Vienna")).to_be_visible()
     expect(page.locator("ins")).to_have_text('"Paris, renamed"')
+    expect(page.get_by_text("Vienna: source starts.")).to_be_visible()  # of which route, where there are several
     assert server.route("route_1")["name"] == "Paris feed"
     page.get_by_role("button", name="Import: 1 new, 1 changed, 0 removed").click()
     expect(console.row("Paris, renamed")).to_be_visible()

@@ -167,6 +167,7 @@ function Import() {
 
 function Difference({ outcome, busy, apply }: { outcome: Outcome; busy: boolean; apply: () => void }) {
   const { added, changed, removed } = outcome.differences;
+  const names = new Map([...added, ...changed, ...removed].map((one) => [one.id, one.name]));
   const nothing = !added.length && !changed.length && !removed.length;
   if (nothing) return <Notice kind="info">Nothing would change: the routes are the same.</Notice>;
   return (
@@ -197,7 +198,7 @@ function Difference({ outcome, busy, apply }: { outcome: Outcome; busy: boolean;
           </li>
         ))}
       </ul>
-      <EffectsNotice effects={outcome.effects} asking={false} />
+      <EffectsNotice effects={outcome.effects} asking={false} routes={names} />
       <p>
         <Button kind={outcome.effects.interrupts ? "danger" : "primary"} busy={busy} onClick={apply}>
           Import: {added.length} new, {changed.length} changed, {removed.length} removed

@@ -3,9 +3,16 @@ import type { Effects } from "../../api/types";
 import { Notice } from "../../parts/basics";
 import { effectSentences, touched } from "../route/use_destination_actions";
 
-export function EffectsNotice({ effects, asking }: { effects: Effects | undefined; asking: boolean }) {
+interface Shown {
+  effects: Effects | undefined;
+  asking: boolean;
+  /** Names by id, where an edit is about several routes. */
+  routes?: ReadonlyMap<string, string>;
+}
+
+export function EffectsNotice({ effects, asking, routes }: Shown) {
   if (!effects) return <p className="dim">{asking ? "Checking…" : ""}</p>;
-  const lines = effectSentences(effects);
+  const lines = effectSentences(effects, routes);
   return (
     <Notice kind={effects.interrupts ? "warn" : "good"}>
       <p>

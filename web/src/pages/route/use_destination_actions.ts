@@ -4,8 +4,8 @@ import type { DryRun, Effects, Endpoint, Route } from "../../api/types";
 import { useOverlays } from "../../parts/overlays";
 import { endName, processName } from "../../words";
 
-/** What an edit does to processes, in sentences. */
-export function effectSentences(effects: Effects): string[] {
+/** What an edit does to processes, in sentences; with the names of routes where it is about several. */
+export function effectSentences(effects: Effects, routes?: ReadonlyMap<string, string>): string[] {
   const said: Record<string, string> = {
     restart: "restarts: whoever gets the stream through it sees a gap",
     stop: "ends",
@@ -14,7 +14,10 @@ export function effectSentences(effects: Effects): string[] {
   };
   return effects.processes
     .filter((one) => one.action !== "keep")
-    .map((one) => `${capital(processName(one.type))} ${said[one.action] ?? one.action}.`);
+    .map((one) => {
+      const words = `${processName(one.type)} ${said[one.action] ?? one.action}.`;
+      return routes ? `${routes.get(one.routeId) ?? one.routeId}: ${words}` : capital(words);
+    });
 }
 
 const capital = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
