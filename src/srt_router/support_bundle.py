@@ -77,7 +77,7 @@ def parts(settings: Settings, config: Path | None, troubles: list[str]) -> Itera
         try:
             yield Part(name, redact(make(), secrets))
         except Exception as error:  # noqa: BLE001 - whatever is broken, the rest is needed all the more
-            troubles.append(f"{name}: {redact(str(error), secrets) or type(error).__name__}")
+            troubles.append(f"{name}: {redact(_why(error), secrets)}")
     folders = (("logs", settings.logs, SERVER_LOG_BYTES), ("process-logs", settings.run_dir, PROCESS_LOG_BYTES))
     for folder, path, most in folders:
         for name in _logs(path, troubles):
@@ -172,6 +172,10 @@ def _events(path: Path) -> str:
 def _machine() -> str:
     names = ("loadavg", "uptime", "meminfo", "net/snmp", "net/sockstat", "net/udp", "sys/net/core/rmem_max", "mounts")
     return "".join(f"==> /proc/{name}\n{Path('/proc', name).read_text('utf-8', 'replace')}\n" for name in names)
+
+
+def _why(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
 def _logs(folder: Path, troubles: list[str]) -> list[str]:

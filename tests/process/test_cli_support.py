@@ -94,6 +94,7 @@ def test_a_bundle_of_what_is_broken(tmp_path: Path) -> None:
         assert name not in found
         assert name in found["troubles.txt"]
         assert name in done.stderr
+    assert "routes.json.bak: No such file or directory" in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
