@@ -5,6 +5,9 @@
 # and no other can be run in the same process. All others run under one pytest, the last to print its summary. Whatever starts
 # processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it finds. The Debian package is
 # built before them, where packages that uv has no copy of can be fetched.
+#
+# What failed is run once more, alone: real processes on a busy machine may wait too long for each other. What fails twice
+# has failed; the first failure is printed all the same, and is to be looked into.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/.venv/bin:$PATH
