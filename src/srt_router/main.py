@@ -177,10 +177,16 @@ class _Rise:
         backups, started, answers = kept.back_up(editor, tasks), asyncio.Event(), asyncio.Event()
         api = tasks.create_task(self._answer(editor, housekeeping, backups, started, answers), name="api")
         watch = tasks.create_task(editor.follow(stop), name="routes.json")
+        if few_descriptors():  # the API takes its own before many routes use them up
+            started.set()
+            await stop.unless(answers.wait())
         if not stop.is_set():
             manager.handover.complete()
-            await manager.auto_start()
-            manager.handover.begin()
+            with manager.starting_only():
+                await manager.auto_start()
+                manager.handover.begin()
+                with contextlib.suppress(TimeoutError):
+                    await stop.unless(asyncio.wait_for(manager.started(), _STARTING_S))
             kept.alarms.watch(housekeeping)
         started.set()
         await stop.unless(answers.wait())
@@ -205,6 +211,8 @@ class _Rise:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STARTING_S):
                 await started.wait()
+        if self.stop.is_set():
+            return  # there is nobody to be answered any more
         _load_web()
         from srt_router.api.app import Rooms, create_app
         from srt_router.api.network import Network
@@ -260,5 +268,6 @@ class _Rise:
 
 
 def _load_web() -> None:
+    importlib.import_module("pydantic.v1")  # FastAPI asks for it at the first route, when no descriptor may be left
     for name in ("app", "network", "server"):
         importlib.import_module(f"srt_router.api.{name}")

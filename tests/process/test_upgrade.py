@@ -249,7 +249,7 @@ def test_a_terminal_that_closes_is_no_upgrade(tmp_path: Path) -> None:
             ["setsid", "--ctty", *arguments], stdin=theirs, stdout=output, stderr=output, env=cli.environment(tmp_path)
         )
     os.close(theirs)
-    until(lambda: "Route route_1 is waiting" in server.log())
+    until(lambda: "Route route_1 is waiting" in server.log() and lives(server) == 1)
     os.close(ours)
     assert process.wait(20) == 0
     assert lives(server) == 1

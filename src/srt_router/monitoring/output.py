@@ -32,6 +32,8 @@ class Tail:
     def raw_lines(self) -> list[bytes]:
         """The whole lines written since the last call, as they are; a last line without its end waits for it."""
         size = os.fstat(self._fd).st_size
+        if size == self._at <= self._max_bytes:
+            return []  # as most files are, most of the time
         if size < self._at:  # emptied by somebody else
             self._at, self._rest = 0, b""
         if size - self._at > _READ:  # too far behind: the newest lines are worth more than all of them

@@ -9,12 +9,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 
 log = logging.getLogger("PidManager")
 
 _SLICE_S = 0.004
 """Seconds of work per turn of the loop: a few starts, or some twenty deaths."""
+_JOBS_PER_TURN = 10
 
 
 class LoopShare:
@@ -31,6 +32,11 @@ class LoopShare:
         self._jobs.append(job)
         if len(self._jobs) == 1:
             self._run()
+
+    @property
+    def busy(self) -> bool:
+        """Jobs wait for their turn."""
+        return bool(self._jobs)
 
     def _run(self) -> None:
         while self._jobs and self._left_s > 0:
@@ -49,3 +55,13 @@ class LoopShare:
         self._left_s = _SLICE_S
         if self._jobs:
             self._run()
+
+
+async def in_turns(jobs: Iterable[Coroutine[None, None, None]]) -> list[asyncio.Task[None]]:
+    """Begin many jobs, some per turn of the loop."""
+    tasks = []
+    for number, job in enumerate(jobs, 1):
+        tasks.append(asyncio.create_task(job))
+        if number % _JOBS_PER_TURN == 0:
+            await asyncio.sleep(0)
+    return tasks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
@@ -65,10 +65,15 @@ class ProcessSpec:
     demanded: tuple[str, ...] | None = None
     """What counts of `argv` where a part of it says only where this program is installed; None: all of it."""
 
-    @property
-    def name(self) -> str:
-        """`{route_id}_{process_type}`: the stem of its PID file, statistics and log files."""
-        return f"{self.route_id}_{self.process_type}"
+    name: str = field(init=False, compare=False)
+    """`{route_id}_{process_type}`: the stem of its PID file, statistics and log files."""
+    kinds: frozenset[str] = field(init=False, compare=False)
+    """Of its legs."""
+
+    def __post_init__(self) -> None:
+        """What is asked for every second is made once."""
+        object.__setattr__(self, "name", f"{self.route_id}_{self.process_type}")
+        object.__setattr__(self, "kinds", frozenset(leg.kind for leg in self.legs))
 
     @property
     def spec_hash(self) -> str:

@@ -86,13 +86,14 @@ def look_at(watch: Watch, seen: Look, now: float, patience_s: float, limits: Lim
     if seen.moved:
         return _moving(watch, now)
     quiet_since = now if watch.moving_since is None or watch.moved_at is None else watch.moved_at
-    watch = replace(watch, moving_since=None)
+    if watch.moving_since is not None:
+        watch = replace(watch, moving_since=None)
     if watch.given_up_at is not None:
         if limits.retry_after_s and now - watch.given_up_at >= limits.retry_after_s and seen.expected:
             return Watch(attempts=1, stalled=True), Verdict.RESTART
         return watch, Verdict.NONE
     if not seen.expected:
-        return replace(watch, quiet_since=None), Verdict.NONE
+        return (watch if watch.quiet_since is None else replace(watch, quiet_since=None)), Verdict.NONE
     if watch.quiet_since is None:
         return replace(watch, quiet_since=quiet_since), Verdict.NONE
     if now - watch.quiet_since < patience_s - _EARLY_S:

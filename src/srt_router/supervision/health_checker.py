@@ -6,13 +6,14 @@ of a process come only while it moves packets, frames are counted by ffmpeg itse
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from srt_router.monitoring.statistics import Sample
 from srt_router.processes.spec import Peer
-from srt_router.routes.bus import Bus
 from srt_router.settings import Settings
 from srt_router.supervision.event import ServerEvent
 from srt_router.supervision.health import Limits, Look, Verdict, look_at
@@ -24,6 +25,8 @@ from srt_router.supervision.taps import BusTaps
 
 log = logging.getLogger("HealthChecker")
 
+_AT_ONCE = 25
+"""Routes in one turn of the loop."""
 _REPORTS_OWED = 3
 """A destination whose client is there reports every 100 packets that it sends, as the source does for what
 it receives. So many reports behind what fills its bus, it owes some."""
@@ -44,11 +47,15 @@ class HealthChecker:
     _fed: dict[tuple[str, str], Sample | None] = field(default_factory=dict)
     _hundreds: dict[tuple[str, int], int] = field(default_factory=dict)
 
-    def look(self, owners: Iterable[RouteOwner], now: float) -> None:
-        """One look at everything; `now` in monotonic seconds."""
+    async def look(self, owners: Iterable[RouteOwner]) -> None:
+        """One look at everything, some routes per turn of the loop."""
         seen: set[tuple[str, str]] = set()
         self._hundreds.clear()
-        for owner in list(owners):
+        now = time.monotonic()
+        for number, owner in enumerate(list(owners), 1):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+                now = time.monotonic()
             self._filled(owner)
             for record in list(owner.processes.values()):
                 seen.add((owner.route.id, record.spec.process_type))
@@ -58,9 +65,7 @@ class HealthChecker:
                 del memory[gone]
 
     def _look_at(self, owner: RouteOwner, record: ProcessRecord, now: float) -> None:
-        patience_s, reason = self.limits.bandwidth_s, f"no bandwidth for {self.limits.bandwidth_s:g}s"
-        if any(leg.kind == "transcode" for leg in record.spec.legs):
-            patience_s, reason = self.limits.fps_s, f"FPS 0 for {self.limits.fps_s:g}s"
+        patience_s = self.limits.fps_s if "transcode" in record.spec.kinds else self.limits.bandwidth_s
         before = record.undelivered
         look = self._seen(owner, record)
         if record.undelivered != before:
@@ -69,11 +74,16 @@ class HealthChecker:
             owner.touch()
         if look is None:
             return
-        record.watch, verdict = look_at(record.watch, look, now, patience_s, self.limits)
-        self._act(owner, record, verdict, reason)
+        watch, verdict = look_at(record.watch, look, now, patience_s, self.limits)
+        if watch is not record.watch:
+            record.watch = watch
+        if verdict is not Verdict.NONE:
+            self._act(owner, record, verdict, patience_s)
 
-    def _act(self, owner: RouteOwner, record: ProcessRecord, verdict: Verdict, reason: str) -> None:
+    def _act(self, owner: RouteOwner, record: ProcessRecord, verdict: Verdict, patience_s: float) -> None:
         route_id = owner.route.id
+        nothing = "FPS 0" if "transcode" in record.spec.kinds else "no bandwidth"
+        reason = f"{nothing} for {patience_s:g}s"
         match verdict:
             case Verdict.RESTART:
                 attempts = record.watch.attempts
@@ -91,15 +101,13 @@ class HealthChecker:
                 log.info("Route %s moves data again", route_id)
                 self.emit(RouteRecovered(route_id, record.spec.process_type))
                 owner.touch()
-            case Verdict.NONE:
-                pass
 
     # What is seen of each kind of process
 
     def _seen(self, owner: RouteOwner, record: ProcessRecord) -> Look | None:
         key = (owner.route.id, record.spec.process_type)
         up = record.state.phase is Phase.UP
-        kinds = {leg.kind for leg in record.spec.legs}
+        kinds = record.spec.kinds
         if "transcode" in kinds:
             return self._transcode(key, record, up)
         if record.spec.peer is Peer.NONE:
@@ -123,7 +131,7 @@ class HealthChecker:
                 self._hundreds[record.spec.feeds] = 1 if came else 0
 
     def _flow(self, bus: tuple[str, int] | None) -> bool | None:
-        return None if bus is None else self.taps.flow(Bus(*bus))
+        return None if bus is None else self.taps.flow(bus)
 
     def _reporter(self, key: tuple[str, str], record: ProcessRecord, up: bool) -> Look:
         """The duplicator reports every second, whatever flows: its silence is its own."""

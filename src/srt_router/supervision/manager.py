@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from srt_router.errors import RouteNotFound, StartRefused
 from srt_router.monitoring.log_watcher import LogWatcher
 from srt_router.monitoring.statistics import Sample, StatisticsReader
 from srt_router.processes.cleanup import CleanupResult, PidManager, left_alone
 from srt_router.processes.ending import end_all
+from srt_router.processes.loop_share import in_turns
 from srt_router.processes.ownership import Rules
 from srt_router.processes.pidfiles import SUFFIX
 from srt_router.processes.spawner import STATS_SUFFIX, Spawner
@@ -34,6 +35,7 @@ from srt_router.supervision.health import Limits
 from srt_router.supervision.health_checker import HealthChecker
 from srt_router.supervision.inventory import KnownProcess
 from srt_router.supervision.process_record import ProcessRecord
+from srt_router.supervision.process_state import Phase
 from srt_router.supervision.reports import orphans_cleaned_up, route_edited
 from srt_router.supervision.route_monitor import RouteMonitor
 from srt_router.supervision.route_owner import RouteOwner
@@ -45,8 +47,11 @@ from srt_router.supervision.views import RouteView, holds_until, route_view
 
 log = logging.getLogger("RouteManager")
 
-_STATS_S = 1.0
-_ORDERS_PER_TURN = 10
+_STARTING_ONLY_S = 5.0
+"""So long at most does a look at what runs wait for what starts."""
+_STARTED_LOOK_S = 0.02
+_HELD_S = 0.5
+"""A source waits for its destinations to join the bus, mostly for some 20 ms."""
 
 
 class RouteManager:
@@ -81,6 +86,8 @@ class RouteManager:
         self.monitor = RouteMonitor(self._owners, self._services, limits)
         self.streams = StreamMonitor(self._owners, self._services)
         self.monitor.continuity_errors = self.streams.continuity_errors
+        self._looking = asyncio.Event()
+        self._looking.set()
         self._statistics_task = tasks.create_task(self._read_statistics(), name="statistics")
         self.foresight = Foresight(self._owners, self._services)
         self.handover = Handover(self._owners, self._services, self.monitor, self.streams)
@@ -194,10 +201,34 @@ class RouteManager:
         table = None
         with contextlib.suppress(OSError):  # then each looks for itself, and says what is wrong
             table = await asyncio.to_thread(PortTable.look)
-        starts = await _in_turns(owner.start(table, keep_trying=True) for owner in chosen)
+        starts = await in_turns(owner.start(table, keep_trying=True) for owner in chosen)
         for answer in await asyncio.gather(*starts, return_exceptions=True):
             if isinstance(answer, BaseException) and not isinstance(answer, StartRefused):
                 raise answer
+
+    @contextlib.contextmanager
+    def starting_only(self) -> Iterator[None]:
+        """Look at nothing meanwhile, for some seconds at most: hundreds of starts need the processors themselves."""
+        self._looking.clear()
+        again = asyncio.get_running_loop().call_later(_STARTING_ONLY_S, self._looking.set)
+        try:
+            yield
+        finally:
+            again.cancel()
+            self._looking.set()
+
+    async def started(self) -> None:
+        """Return once each process that was to start was tried; one that waits for another is not waited for long."""
+        busy_at = time.monotonic()
+        while any(record.state.phase is Phase.STARTING for record in self._records()):
+            if self._services.spawner.share.busy:
+                busy_at = time.monotonic()
+            elif time.monotonic() - busy_at > _HELD_S:
+                return
+            await asyncio.sleep(_STARTED_LOOK_S)
+
+    def _records(self) -> Iterator[ProcessRecord]:
+        return (record for owner in self._owners.values() for record in owner.processes.values())
 
     async def stop_all(self) -> None:
         """Take every route off air, all at once; no route comes or starts any more."""
@@ -205,12 +236,9 @@ class RouteManager:
         self.handover.end()
         self._closing = True
         self.applying.close()
-        stops = await _in_turns([owner.close("serverStopping") for owner in self._owners.values()])
+        stops = await in_turns([owner.close("serverStopping") for owner in self._owners.values()])
         await asyncio.gather(self.streams.close(), *stops)
-        self._statistics_task.cancel()
-        if self._services.encoders:
-            self._services.encoders.cancel()
-        self._services.logs.close()
+        self._rest()
 
     async def leave(self) -> None:
         """End supervision and nothing else: every route stays on air, for the next server."""
@@ -223,6 +251,10 @@ class RouteManager:
         for owner in self._owners.values():
             owner.leave()
         await self.streams.close()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Nothing is left to be looked at."""
         self._statistics_task.cancel()
         if self._services.encoders:
             self._services.encoders.cancel()
@@ -231,8 +263,7 @@ class RouteManager:
     async def end_everything(self) -> None:
         """End every process without its owner's help: for a server whose own tasks have crashed."""
         self._services.spawner.close()
-        records = (record for owner in self._owners.values() for record in owner.processes.values())
-        await end_all([*self.streams.children, *(record.child for record in records if record.child)])
+        await end_all([*self.streams.children, *(record.child for record in self._records() if record.child)])
 
     async def cleanup(self, pid_manager: PidManager, rules: Rules) -> CleanupResult:
         """End every orphan; the processes of routes on air are no orphans."""
@@ -291,9 +322,8 @@ class RouteManager:
 
     def pids(self) -> frozenset[int]:
         """The PIDs of every live process of every route, and of the server's own."""
-        records = (record for owner in self._owners.values() for record in owner.processes.values())
         own = [child.pid for child in self.streams.children]
-        return frozenset([*own, *(record.pid for record in records if record.pid)])
+        return frozenset([*own, *(record.pid for record in self._records() if record.pid)])
 
     @property
     def engine(self) -> Engine:
@@ -354,9 +384,10 @@ class RouteManager:
 
     async def _read_statistics(self) -> None:
         while True:
+            await self._looking.wait()
             await self.monitor.look()
             await asyncio.sleep(0)  # between these, everything else on the loop has its turn
-            self._health.look(self._owners.values(), time.monotonic())
+            await self._health.look(self._owners.values())
             self._services.spawner.unwritten.retry()
             await asyncio.sleep(0)
             await self.handover.save()
@@ -366,13 +397,3 @@ class RouteManager:
             due = time.monotonic() + pause_s
             await asyncio.sleep(pause_s)
             self.tally.late(time.monotonic() - due)
-
-
-async def _in_turns(orders: Iterable[Coroutine[None, None, None]]) -> list[asyncio.Task[None]]:
-    """Give orders to many owners, some per turn of the loop, so that everything else gets its turn too."""
-    tasks = []
-    for number, order in enumerate(orders, 1):
-        tasks.append(asyncio.create_task(order))
-        if number % _ORDERS_PER_TURN == 0:
-            await asyncio.sleep(0)
-    return tasks

@@ -17,7 +17,7 @@ from srt_router.supervision.process_state import Ended, Phase, ProcessState
 from srt_router.supervision.restart import Outcome, outcome
 from srt_router.supervision.route_state import ProcessView
 
-_FEEDING = ("source", "transcode")
+_FEEDING = frozenset({"source", "transcode"})
 
 
 def now_ms() -> int:
@@ -74,7 +74,7 @@ class ProcessRecord:
     @property
     def feeds(self) -> bool:
         """Without it nothing of the route is on air."""
-        return any(leg.kind in _FEEDING for leg in self.spec.legs)
+        return not _FEEDING.isdisjoint(self.spec.kinds)
 
     def view(self) -> ProcessView:
         """What decides the status of the route."""
@@ -138,8 +138,7 @@ class ProcessRecord:
 
     def _knows_no_peer(self) -> bool:
         """Its log says nothing of a peer: it has none, or it is the test source."""
-        kinds = {leg.kind for leg in self.spec.legs}
-        return "testSource" in kinds or (self.spec.peer is Peer.NONE and not self.feeds)
+        return "testSource" in self.spec.kinds or (self.spec.peer is Peer.NONE and not self.feeds)
 
 
 def pending(records: Iterable[ProcessRecord]) -> list[str]:
@@ -152,5 +151,5 @@ def pending(records: Iterable[ProcessRecord]) -> list[str]:
 
 
 def _how_much_depends_on_it(record: ProcessRecord) -> int:
-    kinds = {leg.kind for leg in record.spec.legs}
+    kinds = record.spec.kinds
     return 3 if "testSource" in kinds else 2 if "source" in kinds else 1 if "transcode" in kinds else 0

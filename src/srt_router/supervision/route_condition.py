@@ -59,7 +59,8 @@ class RouteCondition:
     """The part of a route's owner that is shown."""
 
     def __init__(self, route: Route, changed: Callable[[str], None]) -> None:
-        self._changed = partial(changed, route.id)
+        self._tell_change = partial(changed, route.id)
+        self._status: RouteStatus | None = None
         self.route = route
         self.wanted = False
         self.refused: tuple[str, ...] = ()
@@ -77,9 +78,18 @@ class RouteCondition:
         if name in _SHOWN:
             self._changed()
 
+    def _changed(self) -> None:
+        self._status = None
+        self._tell_change()
+
     @property
     def status(self) -> RouteStatus:
         """The status of the route now."""
+        if self._status is None:  # asked for by many, every second
+            self._status = self._read_status()
+        return self._status
+
+    def _read_status(self) -> RouteStatus:
         if self.next_starts:
             return RouteStatus.RESTARTING
         views = [record.view() for record in self.processes.values()]

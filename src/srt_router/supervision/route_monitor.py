@@ -35,7 +35,7 @@ from srt_router.supervision.services import Services
 
 log = logging.getLogger("RouteMonitor")
 
-_AT_ONCE = 10
+_AT_ONCE = 5
 """Routes in one turn of the loop."""
 _USE_S = 5.0
 """Processor time and memory are looked at so often."""
@@ -114,8 +114,8 @@ class RouteMonitor:
         now_s = time.monotonic()
         second = self._clock.second(now_s, time.time())
         owners = list(self.owners.values())
-        names = (record.spec.name for owner in owners for record in owner.processes.values())
-        self.services.statistics.keep({name + STATS_SUFFIX for name in names})
+        names = {record.spec.name + STATS_SUFFIX for owner in owners for record in owner.processes.values()}
+        self.services.statistics.keep(names)
         self.services.taps.look({bus for owner in owners for bus in owner.live_buses()})
         await asyncio.sleep(0)
         look = Look(now_s, self.services.taps, await self._look_at_kernel(owners, now_s), self._uses)

@@ -14,7 +14,6 @@ from srt_router.monitoring.statistics import Sample
 from srt_router.monitoring.thresholds import Metric
 from srt_router.processes.child import Adopted
 from srt_router.processes.spec import Leg, Peer, ProcessSpec
-from srt_router.routes.bus import Bus
 from srt_router.routes.model import Route
 from srt_router.storage.ring import Values
 from srt_router.supervision import route_legs
@@ -263,7 +262,7 @@ def _nothing_flows(leg: Leg, record: ProcessRecord, taps: BusTaps) -> bool:
     if not record.connection.connected:
         return True
     bus = spec.joins if leg.kind == "destination" else spec.feeds
-    return bus is not None and taps.flow(Bus(*bus)) is False
+    return bus is not None and taps.flow(bus) is False
 
 
 def reports_drops(spec: ProcessSpec) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -19,7 +19,6 @@ from srt_router.processes.child import Child
 from srt_router.processes.ending import end_all
 from srt_router.processes.spawner import CONFIG_SUFFIX, LOG_SUFFIX, STATS_SUFFIX, remove_output
 from srt_router.processes.spec import ProcessSpec
-from srt_router.routes.bus import Bus
 from srt_router.routes.model import Route
 from srt_router.routes.plan import PlanContext, plan
 from srt_router.supervision import process_state as ps
@@ -112,10 +111,12 @@ class RouteOwner(RouteCondition):
             await self.stop()
         self._task.cancel()
 
-    def live_buses(self) -> set[Bus]:
-        """The buses that live processes of this route fill."""
-        specs = (record.child.spec for record in self.processes.values() if record.child)
-        return {Bus(*spec.feeds) for spec in specs if spec.feeds and self.wanted}
+    def live_buses(self) -> Iterator[tuple[str, int]]:
+        """Group and port of each bus that a live process of this route fills."""
+        if self.wanted:
+            for record in self.processes.values():
+                if record.child is not None and record.child.spec.feeds is not None:
+                    yield record.child.spec.feeds
 
     def renew(self, process_type: str) -> None:
         """Replace one process that lives but stalls."""

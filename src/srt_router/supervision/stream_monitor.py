@@ -90,6 +90,8 @@ class StreamMonitor:
         self._results = StreamResults()
         self._thumbnails = Thumbnails(services.spawner.run_dir.fd)
         self._file = ResultsFile(self._spec.name + STATS_SUFFIX, services.spawner.run_dir.fd)
+        self._feeders: list[tuple[str, ProcessSpec]] = []
+        self._buses: dict[Bus, Place] = {}
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -139,7 +141,7 @@ class StreamMonitor:
 
     def _flows(self, key: str) -> bool:
         group, _, port = key.partition(":")
-        return self._services.taps.flow(Bus(group, int(port))) is True
+        return self._services.taps.flow((group, int(port))) is True
 
     def keep(self, route_id: str) -> dict[str, CarriedStream]:
         """What the next server counts on from, by leg."""
@@ -200,13 +202,16 @@ class StreamMonitor:
             await asyncio.sleep(_LOOK_S)
 
     async def _look(self) -> None:
-        buses = places(self._owners.values())
-        self._follow(buses)
+        now = feeders(self._owners.values())
+        if now != self._feeders:
+            self._buses = places(now)
+            self._follow(self._buses)
+            self._feeders = now
         if self._child is not None:
             self._configure()
             await self._read()
             self._judge()
-        elif not self._closing and time.monotonic() >= self._retry_at and self._is_wanted(buses):
+        elif not self._closing and time.monotonic() >= self._retry_at and self._is_wanted(self._buses):
             self._start()
 
     def _is_wanted(self, buses: Mapping[Bus, Place]) -> bool:
@@ -343,20 +348,24 @@ class StreamMonitor:
             self._ending = self._services.tasks.create_task(end_all([child]), name="end of the stream monitor")
 
 
-def places(owners: Iterable[RouteOwner]) -> dict[Bus, Place]:
-    """Every bus of a route that is on air, and what it is: also while the process that fills it starts again."""
-    specs = (
-        (owner.route.id, record.child.spec if record.child else record.spec)
+def feeders(owners: Iterable[RouteOwner]) -> list[tuple[str, ProcessSpec]]:
+    """Route and process for every bus of a route that is on air: also while that process starts again."""
+    return [
+        (owner.route.id, spec)
         for owner in owners
         if owner.wanted
         for record in owner.processes.values()
-        if record.state.wanted
-    )
-    return {Bus(*spec.feeds): Place(route_id, _leg(spec)) for route_id, spec in specs if spec.feeds}
+        if (spec := record.child.spec if record.child else record.spec).feeds is not None and record.state.wanted
+    ]
+
+
+def places(feeders: Iterable[tuple[str, ProcessSpec]]) -> dict[Bus, Place]:
+    """Every bus, and what it is."""
+    return {Bus(*spec.feeds): Place(route_id, _leg(spec)) for route_id, spec in feeders if spec.feeds}
 
 
 def _leg(spec: ProcessSpec) -> StreamLeg:
-    return StreamLeg.TRANSCODE if any(leg.kind == "transcode" for leg in spec.legs) else StreamLeg.SOURCE
+    return StreamLeg.TRANSCODE if "transcode" in spec.kinds else StreamLeg.SOURCE
 
 
 def _as_buses(keys: Iterable[str]) -> list[tuple[str, int]]:

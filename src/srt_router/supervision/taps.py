@@ -6,7 +6,9 @@ import logging
 from dataclasses import dataclass, field
 
 from srt_router.monitoring.bus_tap import BusTap
-from srt_router.routes.bus import Bus
+
+Address = tuple[str, int]
+"""Group and port."""
 
 log = logging.getLogger("RouteMonitor")
 
@@ -15,10 +17,10 @@ log = logging.getLogger("RouteMonitor")
 class BusTaps:
     """At most one tap per bus, keyed by the process type that fills it."""
 
-    _taps: dict[Bus, BusTap] = field(default_factory=dict)
-    _flow: dict[Bus, bool] = field(default_factory=dict)
+    _taps: dict[Address, BusTap] = field(default_factory=dict)
+    _flow: dict[Address, bool] = field(default_factory=dict)
 
-    def look(self, buses: set[Bus]) -> None:
+    def look(self, buses: set[Address]) -> None:
         """See what has passed on these buses since the last look, and leave all others."""
         for gone in self._taps.keys() - buses:
             self.close(gone)
@@ -26,21 +28,21 @@ class BusTaps:
             tap = self._taps.get(bus)
             try:
                 if tap is None:
-                    self._taps[bus] = BusTap(bus.group, bus.port)  # it has seen nothing yet: unknown
+                    self._taps[bus] = BusTap(*bus)  # it has seen nothing yet: unknown
                 else:
                     self._flow[bus] = tap.look()
             except OSError as error:
-                log.warning("Cannot see what flows on bus %s: %s", bus, error.strerror)
+                log.warning("Cannot see what flows on bus %s:%d: %s", *bus, error.strerror)
 
-    def flow(self, bus: Bus) -> bool | None:
+    def flow(self, bus: Address) -> bool | None:
         """Has anything passed between the last two looks? None while it is unknown."""
         return self._flow.get(bus)
 
-    def is_open(self, bus: Bus) -> bool:
+    def is_open(self, bus: Address) -> bool:
         """A tap of ours is among the members of this bus."""
         return bus in self._taps
 
-    def close(self, bus: Bus) -> None:
+    def close(self, bus: Address) -> None:
         """Leave a bus."""
         tap = self._taps.pop(bus, None)
         self._flow.pop(bus, None)
