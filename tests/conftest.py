@@ -21,6 +21,21 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`: nothing is left out, as in CI."""
+    parser.addoption("--long", action="store_true", help="run the tests that are marked `long`, too, as CI does")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes, unless it is asked for: with `--long`, or by name."""
+    by_name = config.option.keyword or any("::" in word or word.endswith(".py") for word in config.args)
+    if config.option.long or by_name:
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """A worker has a /tmp of its own: the folder that the controller chose is not there.

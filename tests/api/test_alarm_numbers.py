@@ -45,6 +45,7 @@ def alarm(server: Server, rule: str, state: str = "active") -> Json | None:
     return next((one for one in items if one["ruleId"] == rule), None)
 
 
+@pytest.mark.long
 def test_loss_is_told_for_as_long_as_it_lasts(tmp_path: Path, stream: Path) -> None:
     with (
         Server(tmp_path, [route(1, listener(4000), listener(4001))]) as server,
@@ -67,6 +68,7 @@ def test_loss_is_told_for_as_long_as_it_lasts(tmp_path: Path, stream: Path) -> N
         assert alarm(server, never) is alarm(server, never, "past") is None
 
 
+@pytest.mark.long
 def test_continuity_errors_are_told(tmp_path: Path, stream: Path) -> None:
     video = with_payload(stream.read_bytes(), of=VIDEO)
     gaps = [video[len(video) // 2 + 50 * number] for number in range(7)]

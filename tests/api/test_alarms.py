@@ -174,6 +174,7 @@ def test_a_receiver_that_answers_500_twice_is_tried_again(tmp_path: Path, hook: 
         assert TOKEN not in json.dumps(events)
 
 
+@pytest.mark.long
 def test_a_receiver_that_hangs_holds_nobody(tmp_path: Path, hook: Webhook) -> None:
     with Webhook() as stuck, Server(tmp_path, LISTENER) as server:
         stuck.hanging.set()

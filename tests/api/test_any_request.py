@@ -14,6 +14,7 @@ EXAMPLES = 6
 """So many good and so many bad cases of each operation: half a minute. `bench.any_request` asks tens of thousands."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_every_answer_is_as_the_document_says_and_shows_no_secret(tmp_path: Path) -> None:
     with Server(tmp_path, planted()) as server:

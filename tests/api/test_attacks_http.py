@@ -365,6 +365,7 @@ def test_slow_strangers_are_let_go(server: Server) -> None:
         until(crumbs, 45, "every one of them to be let go")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_who_takes_no_answer_is_let_go(server: Server) -> None:
     with RawClient(server) as client:

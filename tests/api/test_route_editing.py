@@ -158,6 +158,7 @@ def test_an_edit_restarts_what_it_says_and_nothing_else(server: Server) -> None:
     }
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_edits_of_neighbours_are_not_seen_in_the_stream(server: Server, tmp_path: Path) -> None:
     """Destinations come, go and change through the API while every byte arrives at the others."""

@@ -113,6 +113,7 @@ def test_the_bitrate_is_that_of_the_stream(tmp_path: Path, stream: Path) -> None
         assert (nothing["msRTT"], nothing["latency"], nothing["peer"]) == (None, None, None)
 
 
+@pytest.mark.long
 def test_loss_and_retransmission_are_those_of_sender_and_receiver(tmp_path: Path, stream: Path) -> None:
     settings = {"WARN_LOSS_PERCENT": "0.5"}
     with (
@@ -206,6 +207,7 @@ def test_what_cannot_be_known_is_null(tmp_path: Path, stream: Path) -> None:
             assert {one["type"] for one in stats(server)["processes"] if one["memoryBytes"]} >= {"srt", "srtOut:4001"}
 
 
+@pytest.mark.long
 def test_a_udp_source_is_counted_and_falls_to_zero(tmp_path: Path, stream: Path) -> None:
     with Server(tmp_path, [route(1, udp(5000), listener(4001))]) as server:
         silent = until_leg(server, "source", lambda one: one["connection"] == "waiting" and one["bitrate"] == 0)

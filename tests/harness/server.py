@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -51,9 +52,11 @@ class Server:
 
     def pid_files(self) -> dict[str, int]:
         """PID by file name, without `.pid`."""
-        return {
-            file.name.removesuffix(".pid"): int(file.read_text().split("\n")[0]) for file in self.pid_dir.glob("*.pid")
-        }
+        found = {}
+        for file in self.pid_dir.glob("*.pid"):
+            with contextlib.suppress(FileNotFoundError):  # its process has just ended
+                found[file.name.removesuffix(".pid")] = int(file.read_text().split("\n")[0])
+        return found
 
     def log(self) -> str:
         """Everything the server has printed so far."""

@@ -307,6 +307,7 @@ def test_a_crash_after_the_decision_is_completed_by_the_next_start(tmp_path: Pat
         until(lambda: server.processes("route_2")["srtOut:4011"]["state"] == "running")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     server = Server(tmp_path, [FIRST, SECOND])

@@ -245,6 +245,7 @@ def test_the_process_follows_its_orders(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.tmp"))
 
 
+@pytest.mark.long
 def test_beyond_its_budget_it_looks_now_and_then_and_says_so(tmp_path: Path) -> None:
     config, output = tmp_path / "orders.json", tmp_path / "out"
     orders(config, (GROUP, PORT), share=0.002, probe=False)

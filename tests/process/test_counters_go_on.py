@@ -16,6 +16,9 @@ from tests.media.receivers import SrtReceiver
 from tests.media.senders import SrtSender
 from tests.media.srt_url import SrtUrl
 
+REPORTED_EVERY = 100
+"""Packets after which srt-live-transmit reports; it looks only after each batch, so that a few more may have passed."""
+
 
 def legs(server: Server) -> dict[str, Any]:
     answer = server.api.get("/api/routes/route_1/stats")
@@ -33,6 +36,7 @@ def since_reset(server: Server, leg: str) -> int:
     return legs(server)[leg]["packets"] or 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["killed", "replaced"])
 def test_counters_go_on(how: str, tmp_path: Path) -> None:
     server = Server(
@@ -77,6 +81,6 @@ def test_counters_go_on(how: str, tmp_path: Path) -> None:
         assert sent
         whole = -(-stream.stat().st_size // 1316)
         for leg in ("source", "destination:0"):
-            until(lambda leg=leg: packets(server, leg) >= whole - 100)  # type: ignore[misc]
+            until(lambda leg=leg: packets(server, leg) > whole - 2 * REPORTED_EVERY)  # type: ignore[misc]
             assert packets(server, leg) <= whole
             assert 0 < since_reset(server, leg) < packets(server, leg)

@@ -14,6 +14,7 @@ from tests.process.edit_storm import Storm
 ROUNDS = 8
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_every_acknowledged_edit_survives_a_kill(tmp_path: Path) -> None:
     seed = int(os.environ.get("SRT_ROUTER_TEST_SEED") or random.randrange(10**6))  # noqa: S311

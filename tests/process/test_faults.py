@@ -16,6 +16,7 @@ ROUNDS = 100
 ROUTES = 4
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("on_start", "rounds"), [("clean", ROUNDS), ("adopt", ROUNDS // 3)])
 def test_after_any_crash_exactly_what_is_demanded_lives(on_start: str, rounds: int, tmp_path: Path) -> None:

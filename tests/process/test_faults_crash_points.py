@@ -77,6 +77,7 @@ def test_a_crash_there_is_set_right(tmp_path: Path, people: Crowd, at: str) -> N
     assert not list(server.pid_dir.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_crashes_one_after_the_other_take_nothing_off_air_that_is_adopted(tmp_path: Path, people: Crowd) -> None:
     """At every point, with ON_START=adopt, each server finding what the one before it has left."""

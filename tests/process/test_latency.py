@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.harness.cli import run
 from tests.harness.processes import media
 
 
+@pytest.mark.long
 def test_the_latency_of_this_machine(tmp_path: Path) -> None:
     graph = tmp_path / "latency.svg"
     done = run(tmp_path, "latency", "--seconds", "4", "--latency", "60", "--graph", str(graph), "--json")

@@ -33,6 +33,7 @@ main()
 """
 
 
+@pytest.mark.long
 def test_fifty_routes_leave_nothing_behind(tmp_path: Path) -> None:
     server = Server(tmp_path)
     server.module = ["-c", TELLS_ITS_TASKS, "serve"]

@@ -34,6 +34,7 @@ def people(tmp_path: Path) -> Iterator[Crowd]:
         found.check_strangers()
 
 
+@pytest.mark.long
 def test_a_table_of_feeds_is_on_air(tmp_path: Path) -> None:
     sent = make(HD_6_MBPS, 8)
     (tmp_path / "feeds.csv").write_text(FEEDS, "utf-8-sig")

@@ -63,6 +63,7 @@ def url(port: int, mode: str, secret: dict[str, Any]) -> SrtUrl:
     return SrtUrl(port, mode, **secret)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(150)
 def test_a_neighbour_that_comes_and_goes_is_not_noticed(tmp_path: Path) -> None:
     """A destination is killed, stopped, started, and its client leaves and comes back, fifty times in all."""

@@ -46,6 +46,14 @@ def test_a_route_has_its_processes_tags_and_pid_files(tmp_path: Path) -> None:
     assert not server.pid_files()
 
 
+def test_whoever_is_answered_finds_every_route_started(tmp_path: Path) -> None:
+    """The API is loaded when the starts are through: until then they need the processors."""
+    routes = [route(number, listener(4000 + 2 * number), listener(4001 + 2 * number)) for number in range(1, 31)]
+    with Server(tmp_path, routes) as server:
+        assert len(server.pid_files()) == 60
+        assert server.until_all_up("route_30")
+
+
 def test_no_secret_reaches_a_child(tmp_path: Path) -> None:
     with Server(tmp_path, [route(1, listener(4000))], ADMIN_PASSWORD="a-secret-of-ours") as server:
         pid = server.until_all_up("route_1")["srt"]["pid"]

@@ -45,6 +45,7 @@ def counted(seen: Json) -> Json:
     return {**total, "errors": errors, "sinceReset": seen["sinceReset"]}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("how", ["killed", "replaced"])
 def test_what_was_counted_of_a_stream_goes_on(how: str, tmp_path: Path) -> None:

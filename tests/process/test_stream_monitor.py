@@ -87,6 +87,7 @@ def test_it_tells_what_a_stream_is(tmp_path: Path, stream: Path) -> None:
         }  # fmt: skip
 
 
+@pytest.mark.long
 def test_every_missing_packet_is_counted_and_no_destination_is_disturbed(tmp_path: Path, stream: Path) -> None:
     video = with_payload(stream.read_bytes(), of=VIDEO)
     gaps = [video[len(video) // 2 + 50 * number] for number in range(7)]
@@ -124,6 +125,7 @@ def test_every_missing_packet_is_counted_and_no_destination_is_disturbed(tmp_pat
         assert unicast.file.read_bytes() == both
 
 
+@pytest.mark.long
 def test_it_comes_back_and_goes_with_its_server(tmp_path: Path) -> None:
     with Server(tmp_path, [route(1, listener(4000), udp(5001), testSource=True)]) as server:
         server.until_status("route_1", "running")
@@ -167,6 +169,7 @@ def test_the_next_start_ends_one_that_was_left(tmp_path: Path) -> None:
         assert os.waitpid(left, 0)[1] == signal.SIGTERM
 
 
+@pytest.mark.long
 def test_one_that_is_stuck_is_replaced(tmp_path: Path) -> None:
     with Server(tmp_path, [route(1, listener(4000), testSource=True)]) as server:
         first = until(lambda: monitor(server), what="the monitor")

@@ -90,6 +90,7 @@ def test_a_picture_of_what_is_on_air_that_changes_with_it(tmp_path: Path) -> Non
         assert not ffmpegs()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("codec", "options"),
     [
@@ -152,6 +153,7 @@ def slow_ffmpeg(folder: Path) -> Path:
     return program
 
 
+@pytest.mark.long
 def test_nothing_is_left_however_server_or_monitor_ends(tmp_path: Path) -> None:
     environment = {"PATH": f"{slow_ffmpeg(tmp_path / 'bin').parent}:{os.environ['PATH']}"}
     server = Server(tmp_path / "server", [route(1, listener(4000), testSource=True)])

@@ -151,6 +151,7 @@ def judge_small(file: Path) -> None:
     assert levels[1] < -80 < -40 < levels[2]
 
 
+@pytest.mark.long
 def test_h264_comes_in_and_hevc_goes_out(stream: Path, tmp_path: Path) -> None:
     hevc = {"codec": "hevc", "preset": "ultrafast", "bitrateKbps": 400, "width": 320, "height": 180, "frameRate": 12}
     with Server(tmp_path / "server", [route(1, listener(4000), listener(4001), **transcode(hevc, "copy"))]) as server:
@@ -168,6 +169,7 @@ def test_h264_comes_in_and_hevc_goes_out(stream: Path, tmp_path: Path) -> None:
             assert check(client.file).continuity_total == 0
 
 
+@pytest.mark.long
 def test_a_transcode_that_hangs_is_restarted_alone(tmp_path: Path) -> None:
     stream = make(HD_6_MBPS, 24)  # it must go on after the restart, also where ffmpeg starts slowly
     routes = [route(1, listener(4000), listener(4001), **transcode(SMALL, "copy"))]

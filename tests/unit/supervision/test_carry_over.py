@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from srt_router.monitoring.connections import Connection
 from srt_router.processes.child import Exit
+from srt_router.processes.directories import SafeDirectory
 from srt_router.routes.plan import plan
-from srt_router.supervision.carry_over import CarriedProcess, carried_process, sign_of
+from srt_router.supervision.carry_over import (
+    Carried,
+    CarriedProcess,
+    CarryOver,
+    carried_process,
+    read_routes_on_air,
+    sign_of,
+)
 from srt_router.supervision.health import Watch
 from srt_router.supervision.process_record import ProcessRecord
 from srt_router.supervision.restart import Outcome, Restarts
@@ -90,3 +99,16 @@ def test_a_watch_that_only_looks_changes_nothing() -> None:
     one, other = record(), record()
     other.watch = Watch(moved_at=5.0, quiet_since=2.0)
     assert sign_of(one, 0) == sign_of(other, 0)
+
+
+async def test_routes_are_read_as_they_were_written(tmp_path: Path) -> None:
+    run_dir = SafeDirectory(tmp_path, mode=0o700, setting="RUN_DIR")
+    keeping = CarryOver(run_dir, Carried, lambda: None)
+    one, other = route(listener(6000), name="Überlingen"), route(listener(6001), source=listener(7001), number=2)
+    await keeping.save_routes([one, other])
+    assert read_routes_on_air(run_dir) == (one, other)
+    changed = one.model_copy(update={"name": "Ulm"})
+    await keeping.save_routes([other, changed])
+    assert read_routes_on_air(run_dir) == (other, changed)
+    await keeping.save_routes([])
+    assert read_routes_on_air(run_dir) == ()

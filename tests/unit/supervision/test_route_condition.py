@@ -54,6 +54,7 @@ class Reader:
 
     def look(self, owner: RouteOwner) -> None:
         view = route_view(owner)
+        assert owner.status is owner._read_status(), "it is kept for too long"
         before = self._views.get(owner.route.id, view)
         if owner.route.id not in self.told:
             assert view == before, "nobody told"
