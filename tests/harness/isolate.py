@@ -53,6 +53,8 @@ def main() -> NoReturn:
     if not command:
         sys.exit("usage: isolate.py command [argument…]")
     signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON | {signal.SIGCHLD})
+    for number in PASSED_ON:  # nohup and shells in the background hand some on as ignored, and tests send them
+        signal.signal(number, signal.SIG_DFL)
     sys.stdout.flush()
     try:
         enter_namespaces()

@@ -90,6 +90,15 @@ def test_passes_signals_on(number: signal.Signals, code: int) -> None:
         assert process.wait(20) == code
 
 
+def test_no_signal_is_ignored_because_whoever_started_it_ignores_it() -> None:
+    script = "trap 'exit 3' HUP; echo ready; while :; do sleep 0.01; done"
+    with start("env", "--ignore-signal=HUP", sys.executable, str(ISOLATE), "sh", "-c", script) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 3
+
+
 def test_reaps_orphans() -> None:
     script = (
         "import os, sys; sys.path.insert(0, sys.argv[1]); from tests.harness.wait import until\n"

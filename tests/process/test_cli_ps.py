@@ -46,7 +46,7 @@ def test_a_process_that_waits_for_its_next_start_is_in_the_list(tmp_path: Path) 
         def waiting() -> list[dict[str, object]]:
             return [item for item in run_json(server, "ps")["items"] if item["state"] == "stopped"]
 
-        (found,) = until(waiting)
+        (found,) = until(waiting, 90)  # a caller mostly calls: it is met between two calls
         assert (found["type"], found["pid"]) == ("srtOut:4009", None)
 
 
