@@ -17,7 +17,7 @@ from tests.media.senders import SrtSender
 from tests.media.srt_url import SrtUrl
 
 BEHIND = 400
-"""Packets by which the last report may be behind: there is one after each hundred, of what had left the buffer by then."""
+"""Packets by which the last report may be behind: one comes after each hundred, of what had left the buffer by then."""
 
 
 def legs(server: Server) -> dict[str, Any]:
