@@ -56,7 +56,8 @@ def carrying(found: list[Found]) -> Table:
         ["Mb/s", "to", "system", "% of a core per Mb/s", "to best peer", "to by hand", "Mb/s out", "MB", "machine"],
         rows,
         "One SRT source to so many SRT destinations, all processes of each system, by second, once the stream has run "
-        "for five: median (lowest to highest), and its ratio to the peer that takes least and to the bare tools. All use the same libsrt. "
+        "for five: median (lowest to highest), and its ratio to the peer that takes least and to the bare tools. "
+        "All use the same libsrt. "
         "Memory is what the processes hold, shared pages divided among them. "
         f"“Machine” is everything that ran, senders and receivers of the bench included.\n\n{how}",
     )
