@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs the parts of ./test, once everything is set up:  [lint|unit|process|api|browser|package …] [-- pytest options]
 #
-# The browser's tests have a pytest of their own, beside the others: their library keeps an event loop running, and no other
-# can be run in the same process. They mostly wait, so what they print is shown when they are through. All others run under
-# one pytest. Whatever starts processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it
-# finds. The Debian package is built before them, where packages that uv has no copy of can be fetched.
+# The browser's tests have a pytest of their own, before the others: their library keeps an event loop running,
+# and no other can be run in the same process. All others run under one pytest, the last to print its summary. Whatever starts
+# processes runs in namespaces of its own (tests/harness/isolate.py): the product kills what it finds. The Debian package is
+# built before them, where packages that uv has no copy of can be fetched.
 #
 # What failed is run once more, alone: real processes on a busy machine may wait too long for each other. What fails twice
 # has failed; the first failure is printed all the same, and is to be looked into.
@@ -49,24 +49,8 @@ if [ -n "$package" ]; then
     pytest -o cache_dir=.pytest_cache/package "$@" tests/package || failed="$failed package"
 fi
 if [ -n "$browser" ]; then
-    try_browser() { python tests/harness/isolate.py pytest -o cache_dir=.pytest_cache/browser "$@" tests/browser; }
-    run_browser() { try_browser "$@" || try_browser --lf --lfnf none "$@"; }
-    if [ -z "$paths" ]; then
-        run_browser "$@" || failed="$failed browser"
-        browser=
-    else
-        {
-            said=$(mktemp)
-            trap 'rm -f "$said"' EXIT
-            code=0
-            run_browser "$@" >"$said" 2>&1 || code=$?
-            echo
-            cat "$said"
-            exit "$code"
-        } &
-        browser=$!
-        trap 'kill "$browser"' INT TERM
-    fi
+    run_browser() { python tests/harness/isolate.py pytest -o cache_dir=.pytest_cache/browser "$@" tests/browser; }
+    run_browser "$@" || run_browser --lf --lfnf none "$@" || failed="$failed browser"
 fi
 if [ -n "$paths" ]; then
     [ -n "$existing" ] || { echo "no tests yet in:$paths" >&2; exit 1; }
@@ -82,6 +66,5 @@ if [ -n "$paths" ]; then
         pytest $existing "$@" || failed="$failed pytest"
     fi
 fi
-[ -z "$browser" ] || wait "$browser" || failed="$failed browser"
 [ -z "${failed#" pytest"}" ] || echo "FAILED:$failed" >&2
 [ -z "$failed" ]
