@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from srt_router.processes import proc
 from srt_router.processes.child import Exit
 from srt_router.processes.ownership import Owner
 from srt_router.processes.pinned import Pinned
 from srt_router.processes.scan import Scanner
 from srt_router.processes.tag import SERVER, Tag
+
+_DYING_S = 1.0
+"""All that die together have so long, on a machine whose processors are busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,19 @@ def survivors(scanner: Scanner) -> list[Survivor]:
 def reap(known: Iterable[int], alive: Collection[int]) -> dict[int, Exit]:
     """How our own children have ended while this process was between two programs. For a thread.
 
-    `known` are PIDs that may be among them; those in `alive` are watched, and reaped by who watches them.
+    `known` are PIDs that may be among them; those in `alive` are watched, and reaped by who watches them. One whose
+    memory is gone is no survivor any more, and yet takes some milliseconds to be dead: it is waited for.
     """
     with contextlib.suppress(OSError):
         known = [*known, *map(int, Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split())]
     ended = {}
+    until = time.monotonic() + _DYING_S
     for pid in set(known).difference(alive):
         with contextlib.suppress(ChildProcessError):  # no child of ours
-            found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
+            while (found := os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)) is None:
+                if proc.read(f"/proc/{pid}/environ", 1) or time.monotonic() > until:
+                    break
+                time.sleep(0.001)
             if found is not None:
                 by_signal = found.si_code != os.CLD_EXITED
                 ended[pid] = Exit(None, found.si_status) if by_signal else Exit(found.si_status, None)
