@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from srt_router.monitoring.connections import Connection
 from srt_router.processes.directories import SafeDirectory
-from srt_router.routes.document import assemble, parse
+from srt_router.routes.document import assemble, parse, render_route
 from srt_router.routes.model import Route
 from srt_router.supervision.carried_numbers import NUMBERS_FILE, CarriedNumbers
 from srt_router.supervision.process_record import ProcessRecord
@@ -119,7 +118,7 @@ class CarryOver:
     async def save_routes(self, routes: Iterable[Route]) -> None:
         """Keep the routes as they are in effect: routes.json may be broken when the next server reads it."""
         async with self._lock:
-            texts = {id(route): self._texts.get(id(route)) or (route, _text(route)) for route in routes}
+            texts = {id(route): self._texts.get(id(route)) or (route, render_route(route)) for route in routes}
             self._texts = texts
             await self._write(ROUTES_FILE, assemble(text for _, text in texts.values()))
 
@@ -133,11 +132,6 @@ class CarryOver:
             return False
         self._said = False
         return True
-
-
-def _text(route: Route) -> str:
-    """For a program: without a line for each field, which takes five times as long."""
-    return json.dumps(route.to_json(), ensure_ascii=False)
 
 
 def read_carried(run_dir: SafeDirectory) -> Carried:
